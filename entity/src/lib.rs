@@ -1,0 +1,54 @@
+//! The tables, one file each, in the ORM's entity format. Owns the shape of a row and nothing more: no rules, no
+//! GraphQL, no queries. The schema itself is made by the `migration` crate, which knows nothing of these files;
+//! a test compares the two on both databases.
+
+/// Tenants: the applications that registered with Denizen, and where their identities live.
+pub mod application;
+/// What happened, once and for all: the source of audit, webhooks, directory and subscriptions.
+pub mod event;
+/// Whom or what an event was about.
+pub mod event_target;
+/// A role that a person holds, on the platform or in one organisation.
+pub mod grant;
+/// The one row that says this database belongs to an installation, and to which secret.
+pub mod installation;
+/// Work to be done after the commit, at least once.
+pub mod job;
+/// Who belongs to which organisation.
+pub mod membership;
+/// The product's language models.
+pub mod model;
+/// Mails and text messages on their way.
+pub mod notification;
+/// Six digits, or a link, that prove an address or a person once.
+pub mod one_time_code;
+/// Organisations.
+pub mod organization;
+/// Password hashes, apart from the people.
+pub mod password;
+/// Refresh tokens, single-use and in families: a session is the family.
+pub mod refresh_token;
+/// Which application knows which person.
+pub mod registration;
+/// Roles and their permissions.
+pub mod role;
+/// Sessions: one login on one device.
+pub mod session;
+/// The keys that sign access tokens, and those that did.
+pub mod signing_key;
+/// People.
+pub mod user;
+/// Which person may use which language model.
+pub mod user_model;
+
+mod secret;
+mod timestamp;
+
+pub use application::IdentityBackend;
+pub use event::ActorKind;
+pub use job::JobState;
+pub use notification::NotificationState;
+pub use one_time_code::{Channel, CodePurpose};
+pub use secret::Secret;
+pub use timestamp::Timestamp;
+pub use user::UserStatus;

@@ -1,0 +1,173 @@
+//! The app: everything that lives as long as the process, built once.
+
+use std::{path::Path, sync::Arc};
+
+use entity::installation;
+use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
+use uuid::Uuid;
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{Config, PublicUrl, SecretKey},
+    context::Ctx,
+    crypto::{self, Purpose, Random, SystemRandomness, Vault},
+    db::Db,
+    domain::{
+        applications,
+        credentials::hashing::Hasher,
+        identity,
+        notifications::channel::Mailer,
+        roles,
+        sessions::{
+            keys::{self, Keyring},
+            live::LiveSessions,
+        },
+    },
+    error::{Error, Result},
+    ids,
+    schema::{self, Schema, Suggestions},
+    telemetry::Metrics,
+};
+
+pub struct App {
+    pub config: Config,
+    pub public_url: PublicUrl,
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub vault: Vault,
+    pub hasher: Arc<Hasher>,
+    pub keyring: Keyring,
+    pub live_sessions: LiveSessions,
+    pub mailer: Mailer,
+    pub metrics: Metrics,
+    pub schema: Schema,
+    pub default_application: Uuid,
+    /// Tells this process from the others that work on the same database.
+    pub instance: String,
+}
+
+/// What a test replaces.
+pub struct Sources {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandomness::default()) }
+    }
+}
+
+/// A started app, and what its starter must be told once.
+pub struct Started {
+    pub app: Arc<App>,
+    /// The password of the super-administrator that was just made, when it was made up.
+    pub admin_password: Option<String>,
+}
+
+impl App {
+    /// Connects, brings the schema up to date, and makes what must be there: roles, a signing key, an administrator.
+    pub async fn start(config: Config, sources: Sources) -> Result<Started> {
+        let app = Self::prepare(config, sources).await?;
+        let admin_password = identity::service::ensure_super_admin(&Ctx::system(&app)).await?;
+        Ok(Started { app, admin_password })
+    }
+
+    /// As [`App::start`], but without an administrator.
+    pub async fn prepare(config: Config, sources: Sources) -> Result<Arc<Self>> {
+        let app = Self::open(config, sources).await?;
+        let ctx = Ctx::system(&app);
+        roles::service::seed(&ctx).await?;
+        keys::ensure(&ctx).await?;
+        Ok(app)
+    }
+
+    /// Connects and brings the schema up to date, and makes nothing else.
+    pub async fn open(config: Config, sources: Sources) -> Result<Arc<Self>> {
+        let secret = secret_of(&config, sources.random.as_ref())?;
+        let db = Db::connect(&config.database).await?;
+        migration::run(db.owner()).await?;
+        let instance = ids::new(sources.clock.now(), sources.random.as_ref()).simple().to_string();
+        let app = Self {
+            public_url: config.public_url(),
+            vault: Vault::new(secret.as_bytes()),
+            hasher: Hasher::new(config.passwords.bcrypt_cost),
+            keyring: Keyring::default(),
+            live_sessions: LiveSessions::default(),
+            mailer: Mailer::new(&config.mail)?,
+            metrics: Metrics::new(),
+            schema: schema::build(if config.production() {
+                Suggestions::Withheld
+            } else {
+                Suggestions::Given
+            }),
+            default_application: applications::service::default_application(&db).await?,
+            clock: sources.clock,
+            random: sources.random,
+            instance,
+            db,
+            config,
+        };
+        app.check_secret().await?;
+        Ok(Arc::new(app))
+    }
+
+    /// The database remembers with which secret it was sealed: a changed one is noticed now, not at the first login.
+    async fn check_secret(&self) -> Result<()> {
+        let known = installation::Entity::find_by_id(1).one(self.db.read()).await?;
+        let known = match known {
+            Some(row) => Some(row),
+            None => self.remember_secret().await?,
+        };
+        match known.and_then(|row| self.vault.open(Purpose::SecretCheck, &row.secret_check)) {
+            Some(_) => Ok(()),
+            None => Err(Error::internal(
+                "DENIZEN_SECRET is not the one that this database was made with: set the old one again.",
+            )),
+        }
+    }
+
+    /// Of several instances that start at once on an empty database, one writes; all read what it wrote.
+    async fn remember_secret(&self) -> Result<Option<installation::Model>> {
+        let row = installation::ActiveModel {
+            id: Set(1),
+            created_at: Set(self.clock.now()),
+            secret_check: Set(self.vault.seal(Purpose::SecretCheck, b"denizen", self.random.as_ref())?),
+        };
+        let txn = self.db.begin().await?;
+        let first = OnConflict::column(installation::Column::Id).do_nothing().to_owned();
+        installation::Entity::insert(row).on_conflict(first).exec_without_returning(&*txn).await?;
+        txn.commit().await?;
+        Ok(installation::Entity::find_by_id(1).one(self.db.read()).await?)
+    }
+}
+
+fn secret_of(config: &Config, random: &dyn Random) -> Result<SecretKey> {
+    match &config.secrets.secret {
+        Some(secret) => Ok(secret.clone()),
+        None => development_secret(&config.secrets.development_secret_file, random),
+    }
+}
+
+/// The made-up secret of development mode: kept in a file, so that the next start can open what this one sealed.
+fn development_secret(path: &Path, random: &dyn Random) -> Result<SecretKey> {
+    let problem =
+        |error: std::io::Error| Error::internal(format!("{} cannot be used: {error}", path.display()));
+    if let Ok(text) = std::fs::read_to_string(path) {
+        return text.trim().parse().map_err(|why| Error::internal(format!("{}: {why}", path.display())));
+    }
+    let secret = crypto::new_token(random);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(problem)?;
+    }
+    write_private(path, &secret).map_err(problem)?;
+    secret.parse().map_err(|why: String| Error::internal(why))
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}

@@ -1,0 +1,237 @@
+//! Every setting, one struct per section; the comment on a setting is its manual (`denizen serve --help`).
+//!
+//! A setting has one name in three places: the flag `--public-url`, the variable `DENIZEN_PUBLIC_URL` and the key
+//! `public_url` in `denizen.toml` (in the working directory, or where `DENIZEN_CONFIG` says). The flag wins over the
+//! variable, the variable over the file. All three go through one parser, so a wrong value is refused in the same words.
+
+mod file;
+mod values;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+pub use self::{
+    file::{misspelt_variables, with_file},
+    values::{DatabaseUrl, Network, PublicUrl, SecretKey, Sensitive, parse_duration},
+};
+
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub database: Database,
+    #[command(flatten)]
+    pub secrets: Secrets,
+    #[command(flatten)]
+    pub tokens: Tokens,
+    #[command(flatten)]
+    pub passwords: Passwords,
+    #[command(flatten)]
+    pub mail: Mail,
+    #[command(flatten)]
+    pub admin: Admin,
+    #[command(flatten)]
+    pub logs: Logs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Everything open and easy: for one's own machine.
+    Development,
+    /// Unsafe settings refuse to start; no playground, no introspection for strangers.
+    Production,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Server")]
+pub struct Server {
+    /// How careful to be
+    #[arg(long, env = "DENIZEN_MODE", default_value = "development")]
+    pub mode: Mode,
+    /// The address and port to listen on
+    #[arg(long, env = "DENIZEN_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where users reach the service: stands in mailed links and as the issuer of tokens.
+    /// Without it: `localhost` and the port of `listen`
+    #[arg(long, env = "DENIZEN_PUBLIC_URL")]
+    pub public_url: Option<PublicUrl>,
+    /// Serve the playground at /playground; without it: on in development, off in production
+    #[arg(long, env = "DENIZEN_PLAYGROUND")]
+    pub playground: Option<Switch>,
+    /// Networks of reverse proxies whose `X-Forwarded-For` is believed, as `10.0.0.0/8,::1`
+    #[arg(long, env = "DENIZEN_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
+    /// How many connections may be open at once
+    #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096)]
+    pub max_connections: usize,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Database")]
+pub struct Database {
+    /// `sqlite://path/to/file.db` (made when it is missing) or `postgres://user:password@host/database`
+    #[arg(long, env = "DENIZEN_DATABASE_URL", default_value = "sqlite://data/denizen.db")]
+    pub database_url: DatabaseUrl,
+    /// How many connections to the database the service keeps at most
+    #[arg(long, env = "DENIZEN_DATABASE_CONNECTIONS", default_value_t = 16)]
+    pub database_connections: u32,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Secrets")]
+pub struct Secrets {
+    /// 32 bytes or more, in base64 (`openssl rand -base64 32`): seals what the database holds. Required in
+    /// production; in development one is made and kept beside the data
+    #[arg(long, env = "DENIZEN_SECRET", hide_env_values = true)]
+    pub secret: Option<SecretKey>,
+    /// Where the made-up secret of development mode is kept
+    #[arg(long, env = "DENIZEN_DEVELOPMENT_SECRET_FILE", default_value = "data/development-secret")]
+    pub development_secret_file: PathBuf,
+    /// What the supergraph router sends in `x-router-secret` to prove itself
+    #[arg(long, env = "DENIZEN_ROUTER_SECRET", hide_env_values = true)]
+    pub router_secret: Option<Sensitive>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenAlgorithm {
+    #[value(name = "ES256")]
+    Es256,
+    #[value(name = "EdDSA")]
+    EdDsa,
+    #[value(name = "RS256")]
+    Rs256,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Tokens and sessions")]
+pub struct Tokens {
+    /// How long an access token is good for
+    #[arg(long, env = "DENIZEN_ACCESS_TOKEN_TTL", default_value = "15m", value_parser = parse_duration)]
+    pub access_token_ttl: Duration,
+    /// How access tokens are signed: every router verifies ES256
+    #[arg(long, env = "DENIZEN_TOKEN_ALG", default_value = "ES256")]
+    pub token_alg: TokenAlgorithm,
+    /// A session that is not used for so long is over
+    #[arg(long, env = "DENIZEN_SESSION_IDLE_TTL", default_value = "14d", value_parser = parse_duration)]
+    pub session_idle_ttl: Duration,
+    /// A session is over after so long, used or not
+    #[arg(long, env = "DENIZEN_SESSION_TTL", default_value = "90d", value_parser = parse_duration)]
+    pub session_ttl: Duration,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Passwords")]
+pub struct Passwords {
+    /// How hard a password hash is to compute; production refuses less than 10
+    #[arg(long, env = "DENIZEN_BCRYPT_COST", default_value_t = 12, value_parser = clap::value_parser!(u32).range(4..=16))]
+    pub bcrypt_cost: u32,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Mail")]
+pub struct Mail {
+    /// `smtps://user:password@host:465`, or `smtp://host:587?tls=required`; without it, development writes mails to
+    /// the console and to /dev/mailbox
+    #[arg(long, env = "DENIZEN_SMTP_URL", hide_env_values = true)]
+    pub smtp_url: Option<Sensitive>,
+    /// The sender of every mail
+    #[arg(long, env = "DENIZEN_MAIL_FROM", default_value = "Denizen <no-reply@localhost>")]
+    pub mail_from: String,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "First start")]
+pub struct Admin {
+    /// The address of the super-administrator `admin` that the first start makes
+    #[arg(long, env = "DENIZEN_ADMIN_EMAIL")]
+    pub admin_email: Option<String>,
+    /// Its password; without it, development makes one up and prints it once
+    #[arg(long, env = "DENIZEN_ADMIN_PASSWORD", hide_env_values = true)]
+    pub admin_password: Option<Sensitive>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One readable line each
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logs")]
+pub struct Logs {
+    /// What to log, as `info` or `denizen=debug,sea_orm=warn`
+    #[arg(long, env = "DENIZEN_LOG", default_value = "info")]
+    pub log: String,
+    /// Without it: text in development, json in production
+    #[arg(long, env = "DENIZEN_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+impl Config {
+    pub fn production(&self) -> bool {
+        self.server.mode == Mode::Production
+    }
+
+    pub fn public_url(&self) -> PublicUrl {
+        let local = || PublicUrl::local(self.server.listen.port());
+        self.server.public_url.clone().unwrap_or_else(local)
+    }
+
+    pub fn playground(&self) -> bool {
+        self.server.playground.map_or(!self.production(), |switch| switch == Switch::On)
+    }
+
+    pub fn log_format(&self) -> LogFormat {
+        let usual = if self.production() { LogFormat::Json } else { LogFormat::Text };
+        self.logs.log_format.unwrap_or(usual)
+    }
+
+    /// What makes these settings unsafe: production refuses to start with any of them. One clear sentence each.
+    pub fn unsafe_settings(&self) -> Vec<String> {
+        if !self.production() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        let mut refuse = |wrong: bool, why: &str| {
+            if wrong {
+                found.push(why.to_owned());
+            }
+        };
+        refuse(
+            self.secrets.secret.is_none(),
+            "DENIZEN_SECRET is required in production: 32 random bytes or more in base64, as from `openssl rand -base64 32`.",
+        );
+        refuse(
+            self.secrets.secret.as_ref().is_some_and(SecretKey::is_weak),
+            "DENIZEN_SECRET is not random: take the output of `openssl rand -base64 32`.",
+        );
+        let https = self.server.public_url.as_ref().is_some_and(PublicUrl::is_https);
+        refuse(!https, "DENIZEN_PUBLIC_URL must be an https:// address in production.");
+        let default_password = self.admin.admin_password.as_ref().is_some_and(|password| {
+            let password = password.expose().to_ascii_lowercase();
+            ["admin", "password", "changeme", "denizen"].iter().any(|word| password.starts_with(word))
+        });
+        refuse(default_password, "DENIZEN_ADMIN_PASSWORD is a default password: choose another.");
+        refuse(self.passwords.bcrypt_cost < 10, "DENIZEN_BCRYPT_COST must be 10 or more in production.");
+        refuse(
+            self.mail.smtp_url.is_none(),
+            "DENIZEN_SMTP_URL is required in production: without mail nobody can verify an address.",
+        );
+        let router_secret = self.secrets.router_secret.as_ref();
+        refuse(
+            router_secret.is_some_and(|secret| secret.expose().len() < 32),
+            "DENIZEN_ROUTER_SECRET must have 32 characters or more in production.",
+        );
+        found
+    }
+}

@@ -1,0 +1,134 @@
+//! The database: connections, and the transaction that every write goes through.
+//!
+//! `SQLite` has one writer. All writes share one connection and begin as `IMMEDIATE`, so they queue here, in order,
+//! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::sync::Notify;
+
+use crate::{
+    config::{self, DatabaseUrl},
+    error::{Error, Result},
+};
+
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    /// Rung after each commit: there may be work for the worker.
+    pub committed: Arc<Notify>,
+}
+
+/// How long a request waits for a connection before it is told that the database is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Db {
+    pub async fn connect(config: &config::Database) -> Result<Self> {
+        let (read, write) = match &config.database_url {
+            DatabaseUrl::Postgres(url) => {
+                let mut options = ConnectOptions::new(url.expose());
+                // A ping before each use costs more than a query; a dead connection is found out by its first use.
+                options.max_connections(config.database_connections).test_before_acquire(false);
+                let pool = connect(options).await?;
+                (pool.clone(), pool)
+            }
+            DatabaseUrl::Sqlite(path) => {
+                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                    std::fs::create_dir_all(folder).map_err(|error| {
+                        Error::internal(format!("{} cannot be made: {error}", folder.display()))
+                    })?;
+                }
+                let url = format!("sqlite://{}", path.display());
+                let mut writer = ConnectOptions::new(&url);
+                writer
+                    .max_connections(1)
+                    .min_connections(1)
+                    .map_sqlx_sqlite_opts(|o| durable(o).create_if_missing(true));
+                let write = connect(writer).await?;
+                let mut readers = ConnectOptions::new(&url);
+                readers.max_connections(config.database_connections).map_sqlx_sqlite_opts(durable);
+                (connect(readers).await?, write)
+            }
+        };
+        Ok(Self { read, write, committed: Arc::new(Notify::new()) })
+    }
+
+    /// For reading outside a transaction.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// The connection that may change the schema.
+    pub fn owner(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    pub fn backend(&self) -> DbBackend {
+        self.write.get_database_backend()
+    }
+
+    /// A transaction that writes. What is not committed is rolled back when it is dropped.
+    pub async fn begin(&self) -> Result<Txn> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let inner = self.write.begin_with_options(options).await?;
+        Ok(Txn { inner, committed: Arc::clone(&self.committed) })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        tokio::time::timeout(PATIENCE, self.read.ping())
+            .await
+            .map_err(|_| Error::internal("the database does not answer"))?
+            .map_err(Error::from)
+    }
+
+    pub async fn close(&self) -> Result<()> {
+        self.read.close_by_ref().await?;
+        self.write.close_by_ref().await?;
+        Ok(())
+    }
+}
+
+async fn connect(mut options: ConnectOptions) -> Result<DatabaseConnection> {
+    options.acquire_timeout(PATIENCE).connect_timeout(PATIENCE).sqlx_logging(false);
+    Ok(Database::connect(options).await?)
+}
+
+fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    // FULL: an acknowledged write survives a power cut, too, not only a crash of the process.
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+}
+
+/// A transaction that writes.
+pub struct Txn {
+    inner: DatabaseTransaction,
+    committed: Arc<Notify>,
+}
+
+impl Txn {
+    pub async fn commit(self) -> Result<()> {
+        self.inner.commit().await?;
+        self.committed.notify_one();
+        Ok(())
+    }
+}
+
+impl Deref for Txn {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}

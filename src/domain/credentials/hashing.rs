@@ -1,0 +1,108 @@
+//! Password hashing in a bounded pool.
+//!
+//! A hash burns a core for a quarter of a second, by design. Without a bound, a storm of logins would take every
+//! core and every read would wait; so only some cores hash, a few requests wait, and the rest is told to come back.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use entity::Secret;
+use tokio::sync::{Semaphore, TryAcquireError};
+
+use crate::{
+    crypto::Random,
+    error::{Error, Result},
+};
+
+pub struct Hasher {
+    cost: u32,
+    /// One permit per hash that may be computed at once.
+    cores: Semaphore,
+    /// One permit per request that may be in here, waiting ones included.
+    room: Semaphore,
+    /// Of no password: verified in place of a hash that does not exist, so that both take the same time.
+    nobody: String,
+}
+
+/// How many may wait for a core, for each that computes.
+const WAITING_PER_CORE: usize = 8;
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+impl Hasher {
+    pub fn new(cost: u32) -> Arc<Self> {
+        let cores = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
+        Arc::new(Self {
+            cost,
+            cores: Semaphore::new(cores),
+            room: Semaphore::new(cores * (1 + WAITING_PER_CORE)),
+            nobody: format!("$2b${cost:02}$......................{}", ".".repeat(31)),
+        })
+    }
+
+    pub async fn hash(self: &Arc<Self>, password: &str, random: &dyn Random) -> Result<Secret> {
+        let mut salt = [0; 16];
+        random.fill(&mut salt);
+        let (cost, password) = (self.cost, password.to_owned());
+        // The policy has refused what bcrypt would cut (over 72 bytes) or stop at (a NUL).
+        let hash = self.compute(move || bcrypt::hash_with_salt(password, cost, salt)).await?;
+        Ok(Secret::from(hash.map_err(Error::internal)?.to_string().into_bytes()))
+    }
+
+    /// Whether this is the password. Without a hash it never is, but that takes as long to find out.
+    pub async fn verify(self: &Arc<Self>, password: &str, hash: Option<&Secret>) -> Result<bool> {
+        let known = hash.is_some();
+        let hash = hash
+            .and_then(|hash| String::from_utf8(hash.0.clone()).ok())
+            .unwrap_or_else(|| self.nobody.clone());
+        // bcrypt reads 72 bytes and stops at a NUL: what it would cut is no password here.
+        let whole = password.len() <= 72 && !password.contains('\0');
+        let password = password.to_owned();
+        let same = self.compute(move || bcrypt::verify(password, &hash).unwrap_or(false)).await?;
+        Ok(known && whole && same)
+    }
+
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let _place = self.room.try_acquire().map_err(|full| match full {
+            TryAcquireError::NoPermits => Error::overloaded(RETRY_AFTER),
+            TryAcquireError::Closed => Error::internal("the hashing pool is closed"),
+        })?;
+        let _core = self.cores.acquire().await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::SystemRandomness;
+
+    #[tokio::test]
+    async fn only_the_whole_password_verifies() {
+        let hasher = Hasher::new(4);
+        let longest = "ü".repeat(36);
+        let hash = hasher.hash(&longest, &SystemRandomness::default()).await.unwrap();
+        assert!(hasher.verify(&longest, Some(&hash)).await.unwrap());
+        assert!(!hasher.verify(&format!("{longest}x"), Some(&hash)).await.unwrap(), "byte 73 counts");
+        let hash = hasher.hash("before", &SystemRandomness::default()).await.unwrap();
+        assert!(!hasher.verify("before\0after", Some(&hash)).await.unwrap(), "a NUL ends nothing");
+        assert!(!hasher.verify("before", None).await.unwrap(), "nobody has no password");
+    }
+
+    #[tokio::test]
+    async fn a_storm_is_shed_with_a_time_to_come_back() {
+        let hasher = Hasher::new(8);
+        let random = SystemRandomness::default();
+        let storm = (0..200).map(|_| hasher.hash("password", &random));
+        let answers = futures_util::future::join_all(storm).await;
+        let shed = answers
+            .iter()
+            .filter(|answer| matches!(answer, Err(Error::Refused { retry_after: Some(_), .. })));
+        assert!(shed.count() > 0);
+        assert!(answers.iter().any(Result::is_ok));
+    }
+
+    #[test]
+    fn the_hash_of_nobody_is_one_that_bcrypt_reads() {
+        let hasher = Hasher::new(4);
+        assert_eq!(bcrypt::verify("anything", &hasher.nobody).ok(), Some(false));
+    }
+}

@@ -1,0 +1,188 @@
+//! Jobs: work that follows from a change, put on the list in the transaction of the change.
+//!
+//! At least once: a job is claimed for a while, done, and struck off; if the process dies in between, the claim runs
+//! out and somebody else takes it. A job that fails comes back later, each time after a longer wait; one that keeps
+//! failing is kept as dead, where `denizen doctor` and the metrics show it.
+
+use std::time::Duration;
+
+use entity::{Timestamp, job};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Set,
+    sea_query::{Expr, LockBehavior, LockType, Query},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    context::Ctx,
+    crypto::Random,
+    db::Txn,
+    error::{Error, Result},
+};
+
+/// Every kind of work. It is stored as JSON, so a variant keeps its name for as long as rows may hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Job {
+    DeliverNotification { notification_id: Uuid },
+}
+
+impl Job {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::DeliverNotification { .. } => "deliver_notification",
+        }
+    }
+}
+
+/// How long a claim holds: longer than the slowest job may take.
+const LEASE: Duration = Duration::from_mins(1);
+/// With the waits below: about a day of trying.
+const MAX_ATTEMPTS: i32 = 14;
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_hours(4);
+
+pub async fn enqueue(txn: &Txn, ctx: &Ctx, job: &Job) -> Result<()> {
+    let now = ctx.now();
+    job::ActiveModel {
+        id: Set(ctx.new_id()),
+        kind: Set(job.kind().to_owned()),
+        payload: Set(serde_json::to_value(job).map_err(Error::internal)?),
+        state: Set(job::JobState::Queued),
+        run_at: Set(now),
+        attempts: Set(0),
+        max_attempts: Set(MAX_ATTEMPTS),
+        locked_until: Set(None),
+        locked_by: Set(None),
+        last_error: Set(None),
+        created_at: Set(now),
+    }
+    .insert(&**txn)
+    .await?;
+    Ok(())
+}
+
+/// A job that is ours until the lease runs out.
+pub struct Claimed {
+    id: Uuid,
+    attempts: i32,
+    max_attempts: i32,
+    /// `None` when this version cannot read it: made by a newer one, or damaged.
+    pub job: Option<Job>,
+}
+
+/// Takes up to `limit` jobs that are due and that nobody holds.
+pub async fn claim(app: &App, worker: &str, limit: u64) -> Result<Vec<Claimed>> {
+    let now = app.clock.now();
+    let due = Condition::all()
+        .add(job::Column::State.eq(job::JobState::Queued))
+        .add(job::Column::RunAt.lte(now))
+        .add(Condition::any().add(job::Column::LockedUntil.is_null()).add(job::Column::LockedUntil.lte(now)));
+    let mut next = Query::select();
+    next.column(job::Column::Id)
+        .from(job::Entity)
+        .cond_where(due)
+        .order_by(job::Column::RunAt, sea_orm::Order::Asc);
+    next.limit(limit);
+    if app.db.backend() == DbBackend::Postgres {
+        // Two instances that look at the same moment take different rows instead of waiting for each other.
+        next.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let txn = app.db.begin().await?;
+    let rows = job::Entity::update_many()
+        .col_expr(job::Column::LockedUntil, Expr::value(now.plus(LEASE)))
+        .col_expr(job::Column::LockedBy, Expr::value(worker))
+        .col_expr(job::Column::Attempts, Expr::col(job::Column::Attempts).add(1))
+        .filter(job::Column::Id.in_subquery(next))
+        .exec_with_returning(&*txn)
+        .await?;
+    txn.commit().await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Claimed {
+            id: row.id,
+            attempts: row.attempts,
+            max_attempts: row.max_attempts,
+            job: serde_json::from_value(row.payload).ok(),
+        })
+        .collect())
+}
+
+/// Whether anything is due: asked before a claim, so that an idle service writes nothing.
+pub async fn any_due(app: &App) -> Result<bool> {
+    let due = job::Entity::find()
+        .select_only()
+        .column(job::Column::Id)
+        .filter(job::Column::State.eq(job::JobState::Queued))
+        .filter(job::Column::RunAt.lte(app.clock.now()))
+        .filter(
+            Condition::any()
+                .add(job::Column::LockedUntil.is_null())
+                .add(job::Column::LockedUntil.lte(app.clock.now())),
+        )
+        .order_by_asc(job::Column::RunAt)
+        .into_tuple::<Uuid>()
+        .one(app.db.read())
+        .await?;
+    Ok(due.is_some())
+}
+
+pub async fn complete(app: &App, claimed: &Claimed) -> Result<()> {
+    let txn = app.db.begin().await?;
+    job::Entity::delete_by_id(claimed.id).exec(&*txn).await?;
+    txn.commit().await
+}
+
+/// Puts the job back for later, or among the dead. Says whether it is dead now.
+pub async fn fail(app: &App, claimed: &Claimed, error: &str) -> Result<bool> {
+    let now = app.clock.now();
+    let dead = claimed.attempts >= claimed.max_attempts;
+    let state = if dead { job::JobState::Dead } else { job::JobState::Queued };
+    let run_at = now.plus(wait_after(claimed.attempts, app.random.as_ref()));
+    let txn = app.db.begin().await?;
+    job::Entity::update_many()
+        .col_expr(job::Column::State, Expr::value(state))
+        .col_expr(job::Column::RunAt, Expr::value(run_at))
+        .col_expr(job::Column::LockedUntil, Expr::value(None::<Timestamp>))
+        .col_expr(job::Column::LastError, Expr::value(error))
+        .filter(job::Column::Id.eq(claimed.id))
+        .exec(&*txn)
+        .await?;
+    txn.commit().await?;
+    Ok(dead)
+}
+
+/// Twice as long after each try, and a random part on top, so that what failed together does not return together.
+fn wait_after(attempts: i32, random: &dyn Random) -> Duration {
+    let doublings = Ord::min(u32::try_from(attempts - 1).unwrap_or_default(), 20);
+    let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+    let mut byte = [0];
+    random.fill(&mut byte);
+    wait + wait.mul_f64(f64::from(byte[0]) / 512.0)
+}
+
+/// How many jobs wait, and how many are dead.
+pub async fn counts(app: &App) -> Result<(u64, u64)> {
+    let of =
+        |state: job::JobState| job::Entity::find().filter(job::Column::State.eq(state)).count(app.db.read());
+    Ok((of(job::JobState::Queued).await?, of(job::JobState::Dead).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::SystemRandomness;
+
+    #[test]
+    fn waits_grow_and_end() {
+        let random = SystemRandomness::default();
+        for attempts in 1..40 {
+            let wait = wait_after(attempts, &random);
+            assert!(wait >= FIRST_WAIT && wait <= LONGEST_WAIT.mul_f64(1.5), "{attempts}: {wait:?}");
+        }
+        assert!(wait_after(6, &random) > wait_after(1, &random));
+    }
+}

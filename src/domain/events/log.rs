@@ -1,0 +1,105 @@
+//! Recording what happened.
+
+use entity::{event, event_target};
+use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::{authz::Actor, context::Ctx, db::Txn, error::Result, ids};
+
+/// What can happen, as `<room>.<what happened>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventType {
+    UserRegistered,
+    UserVerified,
+    UserOnboarded,
+    SessionStarted,
+    SessionRefused,
+    SessionEnded,
+    KeyRotated,
+    RoleGranted,
+}
+
+impl EventType {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UserRegistered => "user.registered",
+            Self::UserVerified => "user.verified",
+            Self::UserOnboarded => "user.onboarded",
+            Self::SessionStarted => "session.started",
+            Self::SessionRefused => "session.refused",
+            Self::SessionEnded => "session.ended",
+            Self::KeyRotated => "key.rotated",
+            Self::RoleGranted => "role.granted",
+        }
+    }
+}
+
+/// One thing that happened, about to be recorded.
+pub struct NewEvent {
+    kind: EventType,
+    targets: Vec<String>,
+    organization: Option<Uuid>,
+    data: Option<Json>,
+}
+
+impl NewEvent {
+    pub fn of(kind: EventType) -> Self {
+        Self { kind, targets: Vec::new(), organization: None, data: None }
+    }
+
+    /// Whom or what it happened to.
+    #[must_use]
+    pub fn on(mut self, kind: ids::Kind, id: Uuid) -> Self {
+        self.targets.push(ids::encode(kind, id));
+        self
+    }
+
+    #[must_use]
+    pub fn within(mut self, organization: Option<Uuid>) -> Self {
+        self.organization = organization;
+        self
+    }
+
+    /// What else is worth knowing. Never a secret.
+    #[must_use]
+    pub fn with(mut self, data: Json) -> Self {
+        self.data = Some(data);
+        self
+    }
+}
+
+/// Records the event in the transaction of the change that it tells of.
+pub async fn record(txn: &Txn, ctx: &Ctx, event: NewEvent) -> Result<()> {
+    let NewEvent { kind, targets, organization, data } = event;
+    let (actor_kind, actor_id, actor_name) = match &ctx.actor {
+        Actor::Anonymous => (event::ActorKind::Anonymous, None, None),
+        Actor::System => (event::ActorKind::System, None, None),
+        Actor::User(user) => (event::ActorKind::User, Some(user.user_id), Some(user.user_name.clone())),
+    };
+    let application_id = ctx.actor.signed_in().map(|user| user.application_id);
+    let id = ctx.new_id();
+    event::ActiveModel {
+        id: Set(id),
+        kind: Set(kind.code().to_owned()),
+        actor_kind: Set(actor_kind),
+        actor_id: Set(actor_id),
+        actor_name: Set(actor_name),
+        organization_id: Set(organization),
+        application_id: Set(application_id),
+        data: Set(data),
+        ip: Set(ctx.request.ip.map(|ip| ip.to_string())),
+        user_agent: Set(ctx.request.user_agent.clone()),
+        request_id: Set(ctx.request.id.clone()),
+        occurred_at: Set(ctx.now()),
+    }
+    .insert(&**txn)
+    .await?;
+    let targets = targets.into_iter().zip(0..).map(|(target_id, position)| event_target::ActiveModel {
+        event_id: Set(id),
+        target_id: Set(target_id),
+        position: Set(position),
+    });
+    event_target::Entity::insert_many(targets).exec(&**txn).await?;
+    Ok(())
+}

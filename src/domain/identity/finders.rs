@@ -1,0 +1,165 @@
+//! Finding people. Every finder takes the caller and looks only where the caller may look: whoever is out of reach
+//! does not exist, in whatever way one asks.
+
+use std::collections::HashMap;
+
+use entity::{Timestamp, UserStatus, grant, membership, organization, role, user};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QuerySelect, Select,
+    sea_query::{Expr, Query, SelectStatement},
+};
+use uuid::Uuid;
+
+use super::names;
+use crate::{
+    authz::{Actor, Permission, Reach},
+    context::Ctx,
+    error::Result,
+    page::{self, Page, PageArgs, Sort},
+};
+
+/// How to name one user.
+pub enum UserBy {
+    Id(Uuid),
+    UserName(String),
+    Email(String),
+}
+
+#[derive(Default)]
+pub struct UserFilter {
+    pub ids: Option<Vec<Uuid>>,
+    pub user_names: Option<Vec<String>>,
+    pub emails: Option<Vec<String>>,
+    pub role_codes: Option<Vec<String>>,
+    pub org_codes: Option<Vec<String>>,
+    pub status: Option<Vec<UserStatus>>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserOrderField {
+    CreatedAt,
+    UserName,
+    Name,
+    LastLoginAt,
+}
+
+pub struct UserOrder {
+    pub field: UserOrderField,
+    pub order: Order,
+}
+
+pub async fn find(ctx: &Ctx, by: UserBy) -> Result<Option<user::Model>> {
+    let which = match by {
+        UserBy::Id(id) => user::Column::Id.eq(id),
+        UserBy::UserName(name) => user::Column::UserNameKey.eq(names::name_key(&name)),
+        UserBy::Email(text) => match names::email(&text) {
+            Some(email) => {
+                user::Column::EmailKey.eq(email.key).and(user::Column::EmailVerifiedAt.is_not_null())
+            }
+            None => return Ok(None),
+        },
+    };
+    Ok(visible(ctx).filter(which).one(ctx.app.db.read()).await?)
+}
+
+/// The visible ones of these users, in one statement.
+pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, user::Model>> {
+    let ids: Vec<_> = ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = visible(ctx).filter(user::Column::Id.is_in(ids)).all(ctx.app.db.read()).await?;
+    Ok(rows.into_iter().map(|user| (user.id, user)).collect())
+}
+
+/// The visible ones of the users with these names, by the key of the name, in one statement.
+pub async fn by_user_names(ctx: &Ctx, names: &[String]) -> Result<HashMap<String, user::Model>> {
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys = names.iter().map(|name| names::name_key(name));
+    let rows = visible(ctx).filter(user::Column::UserNameKey.is_in(keys)).all(ctx.app.db.read()).await?;
+    Ok(rows.into_iter().map(|user| (user.user_name_key.clone(), user)).collect())
+}
+
+pub async fn list(
+    ctx: &Ctx,
+    filter: &UserFilter,
+    order: &UserOrder,
+    page: &PageArgs,
+) -> Result<Page<user::Model>> {
+    let (name, column) = match (order.field, &order.order) {
+        (UserOrderField::CreatedAt, Order::Asc) => ("users:created", user::Column::CreatedAt),
+        (UserOrderField::CreatedAt, _) => ("users:-created", user::Column::CreatedAt),
+        (UserOrderField::UserName, Order::Asc) => ("users:user_name", user::Column::UserNameKey),
+        (UserOrderField::UserName, _) => ("users:-user_name", user::Column::UserNameKey),
+        (UserOrderField::Name, Order::Asc) => ("users:name", user::Column::Name),
+        (UserOrderField::Name, _) => ("users:-name", user::Column::Name),
+        (UserOrderField::LastLoginAt, Order::Asc) => ("users:login", user::Column::LastLoginAt),
+        (UserOrderField::LastLoginAt, _) => ("users:-login", user::Column::LastLoginAt),
+    };
+    let sort = Sort { list: name, column, id: user::Column::Id, order: order.order.clone() };
+    page::fetch(ctx.app.db.read(), visible(ctx).filter(matching(filter)), &sort, page).await
+}
+
+pub async fn count(ctx: &Ctx, filter: &UserFilter) -> Result<u64> {
+    Ok(visible(ctx).filter(matching(filter)).count(ctx.app.db.read()).await?)
+}
+
+/// Everybody whom the caller may read: themselves, and whoever is in reach of their `user.read`.
+fn visible(ctx: &Ctx) -> Select<user::Entity> {
+    let own = ctx.actor.user_id().map(|id| user::Column::Id.eq(id));
+    let reached = match (&ctx.actor, ctx.actor.reach(Permission::UserRead)) {
+        (Actor::Anonymous, _) => Condition::any().add(Expr::value(false)),
+        (_, Reach::Everywhere) => return user::Entity::find(),
+        (_, Reach::Orgs(orgs)) => Condition::any()
+            .add_option(own)
+            .add(user::Column::Id.in_subquery(members_of(membership::Column::OrganizationId.is_in(orgs)))),
+    };
+    user::Entity::find().filter(reached)
+}
+
+fn members_of(which: sea_orm::sea_query::SimpleExpr) -> SelectStatement {
+    Query::select().column(membership::Column::UserId).from(membership::Entity).and_where(which).to_owned()
+}
+
+fn matching(filter: &UserFilter) -> Condition {
+    let UserFilter { ids, user_names, emails, role_codes, org_codes, status, created_after, created_before } =
+        filter;
+    let keys = |texts: &Vec<String>| texts.iter().map(|text| names::name_key(text)).collect::<Vec<_>>();
+    let addresses = |texts: &Vec<String>| {
+        texts.iter().filter_map(|text| names::email(text)).map(|email| email.key).collect::<Vec<_>>()
+    };
+    Condition::all()
+        .add_option(ids.as_ref().map(|ids| user::Column::Id.is_in(ids.iter().copied())))
+        .add_option(user_names.as_ref().map(|names| user::Column::UserNameKey.is_in(keys(names))))
+        .add_option(emails.as_ref().map(|emails| user::Column::EmailKey.is_in(addresses(emails))))
+        .add_option(role_codes.as_ref().map(|codes| user::Column::Id.in_subquery(holders_of(keys(codes)))))
+        .add_option(
+            org_codes.as_ref().map(|codes| user::Column::Id.in_subquery(members_of_codes(keys(codes)))),
+        )
+        .add_option(status.as_ref().map(|status| user::Column::Status.is_in(status.iter().copied())))
+        .add_option(created_after.map(|at| user::Column::CreatedAt.gt(at)))
+        .add_option(created_before.map(|at| user::Column::CreatedAt.lt(at)))
+}
+
+fn holders_of(role_keys: Vec<String>) -> SelectStatement {
+    let roles = role::Entity::find()
+        .select_only()
+        .column(role::Column::Id)
+        .filter(role::Column::CodeKey.is_in(role_keys));
+    let roles = sea_orm::QueryTrait::into_query(roles);
+    Query::select()
+        .column(grant::Column::UserId)
+        .from(grant::Entity)
+        .and_where(grant::Column::RoleId.in_subquery(roles))
+        .to_owned()
+}
+
+fn members_of_codes(org_keys: Vec<String>) -> SelectStatement {
+    let orgs = organization::Entity::find().select_only().column(organization::Column::Id);
+    let orgs = orgs.filter(organization::Column::CodeKey.is_in(org_keys));
+    members_of(membership::Column::OrganizationId.in_subquery(sea_orm::QueryTrait::into_query(orgs)))
+}

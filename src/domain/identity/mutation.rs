@@ -1,0 +1,186 @@
+//! Registering and verifying, as GraphQL mutations.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+
+use super::{
+    service::{self, Proof},
+    types::User,
+};
+use crate::{
+    error::{Error, Fault},
+    graphql::{
+        ContextExt,
+        errors::{UserError, payload},
+        guard::Public,
+        scalars::{DateTime, EmailAddress, Locale},
+    },
+};
+
+#[derive(Default)]
+pub struct IdentityMutation;
+
+#[Object(guard = "crate::graphql::guard::Closed")]
+impl IdentityMutation {
+    /// Opens an account. A mail goes to the address, with a link and a code that `verifyUser` takes. The answer is the
+    /// same whether or not the address is known.
+    #[graphql(guard = "Public")]
+    async fn register_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who registers.")] input: RegisterUserInput,
+    ) -> Result<Option<RegisterUserPayload>> {
+        let (delivery, errors) = payload(service::register(ctx.ctx()?, input.into()).await)?;
+        Ok(Some(RegisterUserPayload { delivery: delivery.map(Delivery::from), errors }))
+    }
+
+    /// Proves the address with what the mail brought, and activates the account.
+    #[graphql(guard = "Public")]
+    async fn verify_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token of the link, or the user name and the code.")] input: VerifyUserInput,
+    ) -> Result<Option<VerifyUserPayload>> {
+        let outcome = match input.into_proof() {
+            Ok(proof) => service::verify(ctx.ctx()?, proof).await,
+            Err(fault) => Err(Error::from(fault)),
+        };
+        let (user, errors) = payload(outcome)?;
+        Ok(Some(VerifyUserPayload { user: user.map(User::in_full), errors }))
+    }
+}
+
+/// Who registers.
+#[derive(InputObject)]
+pub struct RegisterUserInput {
+    /// The name to log in with; one is made up when it is left out.
+    user_name: Option<String>,
+    /// The address to prove.
+    email: Option<EmailAddress>,
+    /// 8 characters or more, 72 bytes at most; common ones are refused.
+    password: String,
+    /// The name as people say it.
+    name: Option<String>,
+    /// The given name.
+    given_name: Option<String>,
+    /// The family name.
+    family_name: Option<String>,
+    /// The gender, in the user's own words.
+    gender: Option<String>,
+    /// The language that the user wants to be addressed in.
+    locale: Option<Locale>,
+    /// The application that the user registers with; the default one when it is left out.
+    application_id: Option<ID>,
+}
+
+impl From<RegisterUserInput> for service::Registration {
+    fn from(input: RegisterUserInput) -> Self {
+        let RegisterUserInput {
+            user_name,
+            email,
+            password,
+            name,
+            given_name,
+            family_name,
+            gender,
+            locale,
+            application_id,
+        } = input;
+        Self {
+            user_name,
+            email: email.map(|email| email.0),
+            password,
+            name,
+            given_name,
+            family_name,
+            gender,
+            locale: locale.map(|locale| locale.0),
+            application_id: application_id.map(|id| id.0),
+        }
+    }
+}
+
+/// What became of the registration.
+#[derive(SimpleObject)]
+pub struct RegisterUserPayload {
+    /// What was sent, and where.
+    delivery: Option<Delivery>,
+    /// What to mend; empty on success.
+    errors: Vec<UserError>,
+}
+
+/// What was sent, and where: the same answer whether or not the account exists.
+#[derive(SimpleObject)]
+pub struct Delivery {
+    /// The way that it took.
+    channel: NotificationChannel,
+    /// The address, masked; null when a user name was given.
+    destination: Option<String>,
+    /// When the code runs out.
+    expires_at: DateTime,
+    /// How long to wait before asking for another.
+    retry_after_seconds: u64,
+}
+
+impl From<service::Delivery> for Delivery {
+    fn from(delivery: service::Delivery) -> Self {
+        let service::Delivery { destination, expires_at, retry_after } = delivery;
+        Self {
+            channel: NotificationChannel::Email,
+            destination: Some(destination),
+            expires_at: DateTime(expires_at),
+            retry_after_seconds: retry_after.as_secs(),
+        }
+    }
+}
+
+/// The way that a message takes to a person.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "entity::Channel")]
+pub enum NotificationChannel {
+    /// A mail.
+    Email,
+    /// A text message.
+    Sms,
+}
+
+/// The token of the link, or the user name together with the code.
+#[derive(InputObject)]
+pub struct VerifyUserInput {
+    /// What stands behind `token=` in the mailed link.
+    token: Option<String>,
+    /// The user name that the mail names.
+    user_name: Option<String>,
+    /// The six digits of the mail.
+    code: Option<String>,
+}
+
+impl VerifyUserInput {
+    fn into_proof(self) -> std::result::Result<Proof, Fault> {
+        let Self { token, user_name, code } = self;
+        match (token, user_name, code) {
+            (Some(token), None, None) => Ok(Proof::Token(token)),
+            (None, Some(user_name), Some(code)) => Ok(Proof::Code { user_name, code }),
+            (None, None, Some(_)) => {
+                Err(Fault::required("userName", "The code needs the user name that the mail names."))
+            }
+            (None, Some(_), None) => {
+                Err(Fault::required("code", "The user name needs the code of the mail."))
+            }
+            (None, None, None) => {
+                Err(Fault::required("token", "Give the token of the link, or the user name and the code."))
+            }
+            (Some(_), ..) => {
+                Err(Fault::invalid("token", "Give the token, or the user name and the code, not both."))
+            }
+        }
+    }
+}
+
+/// What became of the verification.
+#[derive(SimpleObject)]
+pub struct VerifyUserPayload {
+    /// The user, active now.
+    user: Option<User>,
+    /// What to mend; empty on success.
+    errors: Vec<UserError>,
+}

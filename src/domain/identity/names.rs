@@ -1,0 +1,140 @@
+//! One spelling for each name and address. What people type is kept as they typed it; its key, made here and only
+//! here, is what is unique and what is looked up.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The key of a user name: the same for all spellings that a reader takes for the same. It never holds a NUL, which
+/// `PostgreSQL` would refuse even in a comparison.
+///
+/// Composing can bring out a space or a capital that folding has then to see again (`¯` is a space and an accent), so
+/// the steps are repeated until nothing changes.
+pub fn name_key(text: &str) -> String {
+    let mut key = folded(text);
+    for _ in 0..4 {
+        let again = folded(&key);
+        if again == key {
+            break;
+        }
+        key = again;
+    }
+    key
+}
+
+fn folded(text: &str) -> String {
+    let composed: String = text.nfkc().collect();
+    let folded: String = caseless::default_case_fold_str(&composed).nfkc().collect();
+    folded.trim().replace('\0', "\u{fffd}")
+}
+
+/// An address in a form that can be mailed to, and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    pub address: String,
+    pub key: String,
+}
+
+/// `None` for what is no address.
+pub fn email(text: &str) -> Option<Email> {
+    let text: String = text.trim().nfkc().collect();
+    let (local, domain) = text.rsplit_once('@')?;
+    let domain = idna::domain_to_ascii_strict(domain).ok()?;
+    let dotted = domain.split('.').count() >= 2 && domain.len() <= 253;
+    // The letters of RFC 5322's dot-atom, and any letter beyond ASCII (RFC 6531).
+    let plain = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let atoms = local.split('.').all(|atom| !atom.is_empty()) && local.chars().all(plain);
+    if !dotted || !atoms || local.len() > 64 {
+        return None;
+    }
+    let address = format!("{local}@{domain}");
+    Some(Email { key: name_key(&address), address })
+}
+
+/// Enough of an address to recognise one's own: `a•••@example.org`.
+pub fn masked(address: &str) -> String {
+    let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+    let first: String = local.chars().take(1).collect();
+    format!("{first}•••@{domain}")
+}
+
+/// What is wrong with a user name, in words for who chose it.
+pub fn user_name_problem(name: &str) -> Option<&'static str> {
+    let length = name.trim().chars().count();
+    if !(3..=64).contains(&length) {
+        return Some("A user name has 3 to 64 characters.");
+    }
+    let allowed = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
+    if !name.trim().chars().all(allowed) {
+        return Some("A user name has letters, digits and . _ - only.");
+    }
+    None
+}
+
+/// Whether the name could be taken for somebody's address or phone number.
+pub fn looks_like_contact(name: &str) -> bool {
+    name.contains('@') || name.starts_with('+') || name.chars().all(|c| c.is_numeric() || "-.".contains(c))
+}
+
+/// What is wrong with a piece of text that people see: the database takes no NUL, and a line is a line.
+pub fn text_problem(text: &str) -> Option<&'static str> {
+    if text.chars().count() > 200 {
+        return Some("It is longer than 200 characters.");
+    }
+    text.chars().any(char::is_control).then_some("It contains control characters.")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn one_key_for_all_spellings_of_a_mailbox() {
+        let key = |text| email(text).map(|email| email.key);
+        assert_eq!(key("Ada@Example.ORG"), key("  ada@example.org "));
+        assert_eq!(key("ａｄａ@example.org"), key("ada@example.org"));
+        assert_eq!(key("ada@bücher.example"), key("ADA@xn--bcher-kva.example"));
+        assert_eq!(key("straße@example.org"), key("STRASSE@example.org"));
+        assert_ne!(key("ada@example.org"), key("ada@example.com"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "a b@example.org",
+            "ada@example",
+            "a@b@c.org",
+            "ada@exa mple.org",
+            "ada@example..org",
+            ".ada@example.org",
+            "ada\0@example.org",
+            "ada@example.org\r\nBcc: x@y.org",
+            "<ada@example.org>",
+        ] {
+            assert_eq!(email(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_masked_address_shows_one_letter() {
+        assert_eq!(masked("ada@example.org"), "a•••@example.org");
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_stable(text in "\\PC{0,40}") {
+            prop_assert_eq!(name_key(&name_key(&text)), name_key(&text));
+        }
+
+        #[test]
+        fn addresses_survive_their_own_spelling(text in "\\PC{1,20}@[a-z]{1,10}\\.[a-z]{2,5}") {
+            if let Some(first) = email(&text) {
+                prop_assert_eq!(email(&first.address), Some(first));
+            }
+        }
+    }
+}

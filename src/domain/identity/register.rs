@@ -1,0 +1,238 @@
+//! Registering: an unverified account, and a mail that proves the address.
+//!
+//! The answer and the work are the same whether or not the address is known. An unverified account blocks nothing:
+//! the address belongs to whoever proves it, and an old or repeated attempt gives its user name up.
+
+use std::time::Duration;
+
+use entity::{CodePurpose, Timestamp, UserStatus, registration, user};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, Set};
+use uuid::Uuid;
+
+use super::names::{self, Email};
+use crate::{
+    context::Ctx,
+    crypto,
+    db::Txn,
+    domain::{
+        applications,
+        credentials::{codes, passwords, policy},
+        events::log::{self, EventType, NewEvent},
+        notifications::{
+            service::{self as notifications, Notice},
+            template::Template,
+        },
+    },
+    error::{Error, ErrorCode, Fault, Result},
+    ids::Kind,
+};
+
+pub struct Registration {
+    pub user_name: Option<String>,
+    pub email: Option<String>,
+    pub password: String,
+    pub name: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub gender: Option<String>,
+    pub locale: Option<String>,
+    pub application_id: Option<String>,
+}
+
+/// What was sent: the same whether or not the account exists.
+pub struct Delivery {
+    pub destination: String,
+    pub expires_at: Timestamp,
+    pub retry_after: Duration,
+}
+
+/// How long to wait before asking for another mail.
+const RETRY_AFTER: Duration = Duration::from_mins(1);
+
+pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
+    let application_id = applications::service::named(ctx, registration.application_id.as_deref()).await?;
+    let email = check(&registration)?;
+    let hash = ctx.app.hasher.hash(&registration.password, ctx.app.random.as_ref()).await?;
+
+    let txn = ctx.app.db.begin().await?;
+    let owner = user::Entity::find()
+        .filter(user::Column::EmailKey.eq(&email.key))
+        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .one(&*txn)
+        .await?;
+    let user_name = match &registration.user_name {
+        Some(name) => name.trim().to_owned(),
+        None => made_up_name(ctx),
+    };
+    give_up_earlier_attempt(&txn, ctx, &user_name, &email).await?;
+    let user = insert(&txn, ctx, &user_name, &email, registration).await?;
+    passwords::set(&txn, ctx, user.id, hash).await?;
+    registration::ActiveModel {
+        user_id: Set(user.id),
+        application_id: Set(application_id),
+        created_at: Set(ctx.now()),
+        last_login_at: Set(None),
+    }
+    .insert(&*txn)
+    .await?;
+    let issued =
+        codes::issue(&txn, ctx, user.id, application_id, CodePurpose::VerifyEmail, &email.key).await?;
+    let notice = match owner {
+        // The code of this attempt is told to nobody, so the attempt leads nowhere.
+        Some(owner) => already_registered(ctx, owner, application_id)?,
+        None => verification(ctx, &user, &email, application_id, &issued),
+    };
+    notifications::send(&txn, ctx, notice).await?;
+    log::record(&txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
+    txn.commit().await?;
+    Ok(Delivery {
+        destination: names::masked(&email.address),
+        expires_at: ctx.now().plus(codes::CODE_TTL),
+        retry_after: RETRY_AFTER,
+    })
+}
+
+/// Every fault at once.
+fn check(registration: &Registration) -> Result<Email> {
+    let Registration {
+        user_name,
+        email,
+        password,
+        name,
+        given_name,
+        family_name,
+        gender,
+        locale,
+        application_id: _,
+    } = registration;
+    let mut faults = Vec::new();
+    let parsed = email.as_deref().and_then(names::email);
+    if email.is_none() {
+        faults.push(Fault::required("email", "An address is needed: the verification is sent there."));
+    } else if parsed.is_none() {
+        faults.push(Fault::invalid("email", "This is not an email address."));
+    }
+    if let Some(user_name) = user_name {
+        let own = parsed.as_ref().is_some_and(|email| email.key == names::name_key(user_name));
+        if let Some(problem) = names::user_name_problem(user_name) {
+            faults.push(Fault::invalid("userName", problem));
+        } else if names::looks_like_contact(user_name.trim()) && !own {
+            let message = "A user name that looks like an address or a phone number must be your own.";
+            faults.push(Fault::new(ErrorCode::NotAllowed, &["userName"], message));
+        }
+    }
+    let texts = [
+        ("name", name),
+        ("givenName", given_name),
+        ("familyName", family_name),
+        ("gender", gender),
+        ("locale", locale),
+    ];
+    for (field, text) in texts {
+        if let Some(problem) = text.as_deref().and_then(names::text_problem) {
+            faults.push(Fault::invalid(field, problem));
+        }
+    }
+    let own = [user_name, name, given_name, family_name, email];
+    let own: Vec<&str> = own.into_iter().filter_map(|text| text.as_deref()).collect();
+    let local = email.as_deref().and_then(|email| email.split('@').next());
+    let own: Vec<&str> = own.into_iter().chain(local).collect();
+    faults.extend(policy::check("password", password, &own).err());
+    match parsed {
+        Some(email) if faults.is_empty() => Ok(email),
+        _ => Err(Error::Faults(faults)),
+    }
+}
+
+/// Never made from the address: it would tell it.
+fn made_up_name(ctx: &Ctx) -> String {
+    let token = crypto::new_token(ctx.app.random.as_ref());
+    let letters = token.chars().filter(char::is_ascii_alphanumeric).take(10).collect::<String>();
+    format!("user-{}", letters.to_lowercase())
+}
+
+/// Frees the user name from an attempt of the same mailbox, or from one whose link has run out.
+async fn give_up_earlier_attempt(txn: &Txn, ctx: &Ctx, user_name: &str, email: &Email) -> Result<()> {
+    let dead = Condition::any()
+        .add(user::Column::EmailKey.eq(&email.key))
+        .add(user::Column::CreatedAt.lt(ctx.now().minus(codes::LINK_TTL)));
+    user::Entity::delete_many()
+        .filter(user::Column::UserNameKey.eq(names::name_key(user_name)))
+        .filter(user::Column::Status.eq(UserStatus::Unverified))
+        .filter(dead)
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}
+
+async fn insert(
+    txn: &Txn,
+    ctx: &Ctx,
+    user_name: &str,
+    email: &Email,
+    from: Registration,
+) -> Result<user::Model> {
+    let now = ctx.now();
+    let Registration {
+        user_name: _,
+        email: _,
+        password: _,
+        name,
+        given_name,
+        family_name,
+        gender,
+        locale,
+        application_id: _,
+    } = from;
+    let row = user::ActiveModel {
+        id: Set(ctx.new_id()),
+        user_name: Set(user_name.to_owned()),
+        user_name_key: Set(names::name_key(user_name)),
+        name: Set(name),
+        given_name: Set(given_name),
+        family_name: Set(family_name),
+        gender: Set(gender),
+        locale: Set(locale),
+        avatar_url: Set(None),
+        status: Set(UserStatus::Unverified),
+        email: Set(Some(email.address.clone())),
+        email_key: Set(Some(email.key.clone())),
+        email_verified_at: Set(None),
+        phone: Set(None),
+        phone_key: Set(None),
+        phone_verified_at: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+        last_login_at: Set(None),
+    };
+    let taken = || Fault::new(ErrorCode::Taken, &["userName"], "This user name is taken.");
+    row.insert(&**txn).await.map_err(|error| Error::from(error).on_conflict("users.user_name_key", taken()))
+}
+
+fn verification(
+    ctx: &Ctx,
+    user: &user::Model,
+    email: &Email,
+    application_id: Uuid,
+    issued: &codes::Issued,
+) -> Notice {
+    Notice {
+        user_id: user.id,
+        application_id,
+        to: email.address.clone(),
+        template: Template::VerifyEmail {
+            user_name: user.user_name.clone(),
+            link: ctx.app.public_url.link("verify", &issued.token),
+            code: issued.code.clone(),
+            code_minutes: codes::CODE_TTL.as_secs() / 60,
+            link_hours: codes::LINK_TTL.as_secs() / 3_600,
+        },
+    }
+}
+
+fn already_registered(ctx: &Ctx, owner: user::Model, application_id: Uuid) -> Result<Notice> {
+    let to = owner.email.ok_or_else(|| Error::internal("a verified address is missing"))?;
+    let public_url = ctx.app.public_url.as_str().to_owned();
+    let template = Template::AlreadyRegistered { user_name: owner.user_name, public_url };
+    Ok(Notice { user_id: owner.id, application_id, to, template })
+}

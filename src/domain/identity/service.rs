@@ -1,0 +1,62 @@
+//! What other rooms, the schema and the command line may ask of this one.
+
+use entity::{registration, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set, sea_query::OnConflict,
+};
+use uuid::Uuid;
+
+use super::names;
+pub use super::{
+    bootstrap::{NewAdmin, create_super_admin, ensure_super_admin},
+    finders::{UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list},
+    register::{Delivery, Registration, register},
+    verify::{Proof, verify},
+};
+use crate::{context::Ctx, db::Txn, error::Result};
+
+/// Whom a login means: by a proved address or number, or by the user name. Sees everybody, so it is for proving only.
+pub async fn find_by_identifier(ctx: &Ctx, identifier: &str) -> Result<Option<user::Model>> {
+    let db = ctx.app.db.read();
+    let key = names::name_key(identifier);
+    if let Some(email) = names::email(identifier) {
+        let proved = user::Entity::find()
+            .filter(user::Column::EmailKey.eq(email.key))
+            .filter(user::Column::EmailVerifiedAt.is_not_null())
+            .one(db)
+            .await?;
+        if proved.is_some() {
+            return Ok(proved);
+        }
+    }
+    let by_name = user::Entity::find().filter(user::Column::UserNameKey.eq(&key)).one(db).await?;
+    if by_name.is_some() {
+        return Ok(by_name);
+    }
+    let by_phone = user::Entity::find()
+        .filter(user::Column::PhoneKey.eq(&key))
+        .filter(user::Column::PhoneVerifiedAt.is_not_null());
+    Ok(by_phone.one(db).await?)
+}
+
+/// Remembers when, and with which application, the user last logged in.
+pub async fn note_login(
+    txn: &Txn,
+    ctx: &Ctx,
+    user: user::Model,
+    application_id: Uuid,
+) -> Result<user::Model> {
+    let now = ctx.now();
+    let row = registration::ActiveModel {
+        user_id: Set(user.id),
+        application_id: Set(application_id),
+        created_at: Set(now),
+        last_login_at: Set(Some(now)),
+    };
+    let key = [registration::Column::UserId, registration::Column::ApplicationId];
+    let again = OnConflict::columns(key).update_column(registration::Column::LastLoginAt).to_owned();
+    registration::Entity::insert(row).on_conflict(again).exec_without_returning(&**txn).await?;
+    let mut user = user.into_active_model();
+    user.last_login_at = Set(Some(now));
+    Ok(user.update(&**txn).await?)
+}

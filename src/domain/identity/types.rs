@@ -1,0 +1,300 @@
+//! Users as GraphQL shows them.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result, SimpleObject};
+use entity::user;
+use sea_orm::Order;
+
+use super::service;
+use crate::{
+    domain::{
+        orgs::{loaders::PrimaryOf, types::Organization},
+        roles::{loaders::RolesOf, types::Role},
+    },
+    graphql::{
+        connection::PageInfo,
+        guard::{Private, Sees},
+        loader,
+        resilient::Resilient,
+        scalars::{DateTime, EmailAddress, Locale, PhoneNumber, Url},
+    },
+    ids::{self, Kind},
+    page::Page,
+};
+
+/// How far an account has come.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "entity::UserStatus")]
+pub enum UserStatus {
+    /// Registered; the address is not proved yet, and there is no logging in.
+    Unverified,
+    /// In use.
+    Active,
+    /// Closed by an administrator.
+    Deactivated,
+}
+
+#[derive(Clone)]
+pub struct UserObject {
+    row: Arc<user::Model>,
+    sees: Sees,
+}
+
+pub type User = Resilient<UserObject>;
+
+impl User {
+    /// As the users themselves, and those who administer them, see them.
+    pub fn in_full(row: user::Model) -> Self {
+        Self(UserObject { row: Arc::new(row), sees: Sees::Everything })
+    }
+}
+
+/// A person with an account.
+#[Object(name = "User")]
+impl UserObject {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        ids::encode(Kind::User, self.row.id).into()
+    }
+
+    /// The name to log in with; unique, whatever its spelling.
+    fn user_name(&self) -> &str {
+        &self.row.user_name
+    }
+
+    /// The name as people say it.
+    fn name(&self) -> Option<&str> {
+        self.row.name.as_deref()
+    }
+
+    /// The given name.
+    fn given_name(&self) -> Option<&str> {
+        self.row.given_name.as_deref()
+    }
+
+    /// The family name.
+    fn family_name(&self) -> Option<&str> {
+        self.row.family_name.as_deref()
+    }
+
+    /// The gender, in the user's own words.
+    #[graphql(guard = "Private(self.sees)")]
+    fn gender(&self) -> Option<&str> {
+        self.row.gender.as_deref()
+    }
+
+    /// The language that the user wants to be addressed in.
+    #[graphql(guard = "Private(self.sees)")]
+    fn locale(&self) -> Option<Locale> {
+        self.row.locale.clone().map(Locale)
+    }
+
+    /// A picture of the user.
+    fn avatar_url(&self) -> Option<Url> {
+        self.row.avatar_url.clone().map(Url)
+    }
+
+    /// How far the account has come.
+    fn status(&self) -> UserStatus {
+        self.row.status.into()
+    }
+
+    /// The address. For the users themselves and their administrators.
+    #[graphql(guard = "Private(self.sees)")]
+    fn email(&self) -> Option<EmailAddress> {
+        self.row.email.clone().map(EmailAddress)
+    }
+
+    /// Whether the address is proved.
+    #[graphql(guard = "Private(self.sees)")]
+    fn email_verified(&self) -> Option<bool> {
+        self.row.email.as_ref().map(|_| self.row.email_verified_at.is_some())
+    }
+
+    /// The phone number. For the users themselves and their administrators.
+    #[graphql(guard = "Private(self.sees)")]
+    fn phone(&self) -> Option<PhoneNumber> {
+        self.row.phone.clone().map(PhoneNumber)
+    }
+
+    /// Whether the phone number is proved.
+    #[graphql(guard = "Private(self.sees)")]
+    fn phone_verified(&self) -> Option<bool> {
+        self.row.phone.as_ref().map(|_| self.row.phone_verified_at.is_some())
+    }
+
+    /// The organisation that the user works for in the first place, if you may see it.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn organization(&self, ctx: &Context<'_>) -> Result<Option<Organization>> {
+        Ok(loader::load(ctx, PrimaryOf(self.row.id)).await?.map(Organization::from))
+    }
+
+    /// The roles that the user holds, as far as you may know of them.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn roles(&self, ctx: &Context<'_>) -> Result<Option<Vec<Role>>> {
+        let roles = loader::load(ctx, RolesOf(self.row.id)).await?.unwrap_or_default();
+        Ok(Some(roles.into_iter().map(Role::from).collect()))
+    }
+
+    /// When the account was made.
+    fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When the account was last changed.
+    fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+
+    /// When the user last logged in.
+    #[graphql(guard = "Private(self.sees)")]
+    fn last_login_at(&self) -> Option<DateTime> {
+        self.row.last_login_at.map(DateTime)
+    }
+}
+
+/// A page of users.
+#[derive(SimpleObject)]
+pub struct UserConnection {
+    /// The users of this page, each with their cursor.
+    pub edges: Option<Vec<Option<UserEdge>>>,
+    /// Where this page stands in the list.
+    pub page_info: PageInfo,
+    /// How many there are in all, on all pages.
+    pub total_count: u64,
+}
+
+/// A user in a list.
+#[derive(SimpleObject)]
+pub struct UserEdge {
+    /// Says where to go on from here.
+    pub cursor: String,
+    /// The user.
+    pub node: Option<User>,
+}
+
+impl UserConnection {
+    pub fn new(page: Page<user::Model>, total_count: u64) -> Self {
+        let page_info = PageInfo::of(&page);
+        let edge = |(cursor, row)| UserEdge { cursor, node: Some(User::in_full(row)) };
+        Self { edges: Some(page.rows.into_iter().map(edge).map(Some).collect()), page_info, total_count }
+    }
+}
+
+/// Names one user, in one of these ways.
+#[derive(OneofObject)]
+pub enum UserBy {
+    /// By the global id.
+    Id(ID),
+    /// By the user name, in any spelling.
+    UserName(String),
+    /// By the proved address, in any spelling.
+    Email(EmailAddress),
+}
+
+impl UserBy {
+    /// `None` when it names nobody.
+    pub fn into_service(self) -> Option<service::UserBy> {
+        match self {
+            Self::Id(id) => ids::decode_as(Kind::User, &id).map(service::UserBy::Id),
+            Self::UserName(name) => Some(service::UserBy::UserName(name)),
+            Self::Email(email) => Some(service::UserBy::Email(email.0)),
+        }
+    }
+}
+
+/// Which users to list; all conditions must hold.
+#[derive(InputObject)]
+pub struct UserFilter {
+    /// With one of these ids.
+    pub ids: Option<Vec<ID>>,
+    /// With one of these user names.
+    pub user_names: Option<Vec<String>>,
+    /// With one of these addresses.
+    pub emails: Option<Vec<EmailAddress>>,
+    /// Holding one of these roles, anywhere.
+    pub role_codes: Option<Vec<String>>,
+    /// Members of one of these organisations.
+    pub org_codes: Option<Vec<String>>,
+    /// That have come so far.
+    pub status: Option<Vec<UserStatus>>,
+    /// Made after this moment.
+    pub created_after: Option<DateTime>,
+    /// Made before this moment.
+    pub created_before: Option<DateTime>,
+}
+
+impl From<UserFilter> for service::UserFilter {
+    fn from(filter: UserFilter) -> Self {
+        let UserFilter {
+            ids,
+            user_names,
+            emails,
+            role_codes,
+            org_codes,
+            status,
+            created_after,
+            created_before,
+        } = filter;
+        let known = |ids: Vec<ID>| ids.iter().filter_map(|id| ids::decode_as(Kind::User, id)).collect();
+        Self {
+            ids: ids.map(known),
+            user_names,
+            emails: emails.map(|emails| emails.into_iter().map(|email| email.0).collect()),
+            role_codes,
+            org_codes,
+            status: status.map(|status| status.into_iter().map(Into::into).collect()),
+            created_after: created_after.map(|at| at.0),
+            created_before: created_before.map(|at| at.0),
+        }
+    }
+}
+
+/// What a list is ordered by.
+#[derive(InputObject)]
+pub struct UserOrder {
+    /// By what.
+    pub field: UserOrderField,
+    /// Which way.
+    pub direction: OrderDirection,
+}
+
+impl From<UserOrder> for service::UserOrder {
+    fn from(order: UserOrder) -> Self {
+        let UserOrder { field, direction } = order;
+        Self { field: field.into(), order: direction.into() }
+    }
+}
+
+/// What users can be ordered by.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "service::UserOrderField")]
+pub enum UserOrderField {
+    /// By when the account was made.
+    CreatedAt,
+    /// By user name.
+    UserName,
+    /// By name; those without one count as smallest.
+    Name,
+    /// By the last login; those without one count as smallest.
+    LastLoginAt,
+}
+
+/// Which way a list is ordered.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderDirection {
+    /// The smallest, or the earliest, first.
+    Asc,
+    /// The largest, or the latest, first.
+    Desc,
+}
+
+impl From<OrderDirection> for Order {
+    fn from(direction: OrderDirection) -> Self {
+        match direction {
+            OrderDirection::Asc => Self::Asc,
+            OrderDirection::Desc => Self::Desc,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The rooms. Each owns its part of the rules: `types`, `query` and `mutation` translate for GraphQL, `service` decides.
+//!
+//! A room may call another room's `service`, never its `query` or `mutation`.
+
+pub mod applications;
+pub mod credentials;
+pub mod events;
+pub mod identity;
+pub mod notifications;
+pub mod orgs;
+pub mod roles;
+pub mod sessions;

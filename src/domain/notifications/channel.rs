@@ -1,0 +1,157 @@
+//! How a message leaves the house: through an SMTP server, or (in development) into a mailbox that one can look at.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use entity::Timestamp;
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor,
+    message::{Mailbox as Address, MultiPart},
+};
+use serde::Serialize;
+
+use super::template::Message;
+use crate::{
+    clock, config,
+    error::{Error, Result},
+};
+
+/// A message on its way.
+pub struct Outgoing<'a> {
+    /// The same each time the delivery is tried, so that a receiver can tell a repetition.
+    pub id: &'a str,
+    pub to: &'a str,
+    pub message: Message,
+    pub at: Timestamp,
+}
+
+pub enum Mailer {
+    Smtp { transport: Box<AsyncSmtpTransport<Tokio1Executor>>, from: Address },
+    Mailbox(Mailbox),
+}
+
+/// A mail server that hangs holds up one job for so long, and no request.
+const SMTP_PATIENCE: Duration = Duration::from_secs(30);
+
+impl Mailer {
+    pub fn new(config: &config::Mail) -> Result<Self> {
+        let Some(url) = &config.smtp_url else {
+            return Ok(Self::Mailbox(Mailbox::default()));
+        };
+        let from = config.mail_from.parse();
+        let from =
+            from.map_err(|error| Error::internal(format!("DENIZEN_MAIL_FROM is not an address: {error}")))?;
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose())
+            .map_err(|error| Error::internal(format!("DENIZEN_SMTP_URL is not understood: {error}")))?
+            .timeout(Some(SMTP_PATIENCE))
+            .build();
+        Ok(Self::Smtp { transport: Box::new(transport), from })
+    }
+
+    /// The mails of development mode, if this is where they go.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match self {
+            Self::Smtp { .. } => None,
+            Self::Mailbox(mailbox) => Some(mailbox),
+        }
+    }
+
+    /// Whether the mail server can be reached.
+    pub async fn check(&self) -> Result<()> {
+        match self {
+            Self::Mailbox(_) => Ok(()),
+            Self::Smtp { transport, .. } => match transport.test_connection().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Error::internal("the mail server does not accept the connection")),
+                Err(error) => Err(Error::internal(error)),
+            },
+        }
+    }
+
+    pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<()> {
+        match self {
+            Self::Mailbox(mailbox) => {
+                mailbox.put(outgoing);
+                Ok(())
+            }
+            Self::Smtp { transport, from } => {
+                let to = outgoing.to.parse().map_err(Error::internal)?;
+                let domain = from.email.domain();
+                let mail = Mail::builder()
+                    .message_id(Some(format!("<{}@{domain}>", outgoing.id)))
+                    .from(from.clone())
+                    .to(to)
+                    .subject(outgoing.message.subject)
+                    // Asks mail systems not to answer with "out of office".
+                    .header(AutoSubmitted)
+                    .multipart(MultiPart::alternative_plain_html(
+                        outgoing.message.text,
+                        outgoing.message.html,
+                    ))
+                    .map_err(Error::internal)?;
+                transport.send(mail).await.map(drop).map_err(Error::internal)
+            }
+        }
+    }
+}
+
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl lettre::message::header::Header for AutoSubmitted {
+    fn name() -> lettre::message::header::HeaderName {
+        lettre::message::header::HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> std::result::Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> lettre::message::header::HeaderValue {
+        lettre::message::header::HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// The last mails of development mode, newest first, as `/dev/mailbox` shows them.
+#[derive(Default)]
+pub struct Mailbox(Mutex<VecDeque<Delivered>>);
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivered {
+    pub id: String,
+    pub channel: &'static str,
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    pub sent_at: String,
+}
+
+const KEPT: usize = 500;
+
+impl Mailbox {
+    fn put(&self, outgoing: Outgoing<'_>) {
+        let Outgoing { id, to, message, at } = outgoing;
+        // Development without a mail server: the console is where its user looks.
+        tracing::info!(target: "denizen::mail", to, subject = message.subject, "\n{}", message.text);
+        let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        mails.push_front(Delivered {
+            id: id.to_owned(),
+            channel: "EMAIL",
+            to: to.to_owned(),
+            subject: message.subject,
+            text: message.text,
+            html: message.html,
+            sent_at: clock::rfc3339(at),
+        });
+        mails.truncate(KEPT);
+    }
+
+    pub fn all(&self) -> Vec<Delivered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}

@@ -1,0 +1,8 @@
+//! Notifications: what is said to people outside the API.
+//!
+//! Owns the channels, the templates and the delivery. A message is sealed in the transaction that causes it and wiped
+//! once it is delivered, for it may carry a code or a link. Refuses to send anywhere but to the stored address.
+
+pub mod channel;
+pub mod service;
+pub mod template;

@@ -1,0 +1,86 @@
+//! Sending: the message is sealed beside the change that causes it, and a job carries it out.
+
+use entity::{notification, one_time_code::Channel};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{channel::Outgoing, template::Template};
+use crate::{
+    context::Ctx,
+    crypto::Purpose,
+    db::Txn,
+    domain::events::jobs::{self, Job},
+    error::{Error, Result},
+};
+
+pub struct Notice {
+    pub user_id: Uuid,
+    pub application_id: Uuid,
+    /// The stored address: never one that only the request named.
+    pub to: String,
+    pub template: Template,
+}
+
+/// What is sealed: it names a person and may carry a code.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    to: String,
+    template: Template,
+}
+
+pub async fn send(txn: &Txn, ctx: &Ctx, notice: Notice) -> Result<()> {
+    let Notice { user_id, application_id, to, template } = notice;
+    let id = ctx.new_id();
+    let name = template.name().to_owned();
+    let plain = serde_json::to_vec(&Sealed { to, template }).map_err(Error::internal)?;
+    notification::ActiveModel {
+        id: Set(id),
+        user_id: Set(Some(user_id)),
+        application_id: Set(application_id),
+        channel: Set(Channel::Email),
+        template: Set(name),
+        locale: Set(None),
+        sealed: Set(Some(ctx.app.vault.seal(Purpose::Notification, &plain, ctx.app.random.as_ref())?)),
+        state: Set(notification::NotificationState::Pending),
+        created_at: Set(ctx.now()),
+        sent_at: Set(None),
+    }
+    .insert(&**txn)
+    .await?;
+    jobs::enqueue(txn, ctx, &Job::DeliverNotification { notification_id: id }).await
+}
+
+/// The job: sends the message and wipes it. One that is gone or sent already is done.
+pub async fn deliver(ctx: &Ctx, id: Uuid) -> Result<()> {
+    let row = notification::Entity::find_by_id(id).one(ctx.app.db.read()).await?;
+    let Some(sealed) = row.and_then(|row| row.sealed) else {
+        return Ok(());
+    };
+    let plain = ctx.app.vault.open(Purpose::Notification, &sealed);
+    let plain =
+        plain.ok_or_else(|| Error::internal("the notification was sealed with another DENIZEN_SECRET"))?;
+    let Sealed { to, template } = serde_json::from_slice(&plain).map_err(Error::internal)?;
+    let at = ctx.now();
+    ctx.app.mailer.send(Outgoing { id: &id.to_string(), to: &to, message: template.render(), at }).await?;
+    let txn = ctx.app.db.begin().await?;
+    notification::Entity::update_many()
+        .col_expr(notification::Column::State, Expr::value(notification::NotificationState::Sent))
+        .col_expr(notification::Column::Sealed, Expr::value(None::<entity::Secret>))
+        .col_expr(notification::Column::SentAt, Expr::value(at))
+        .filter(notification::Column::Id.eq(id))
+        .exec(&*txn)
+        .await?;
+    txn.commit().await
+}
+
+/// The job is dead: the message is given up. It stays sealed, for a person to look into.
+pub async fn give_up(ctx: &Ctx, id: Uuid) -> Result<()> {
+    let txn = ctx.app.db.begin().await?;
+    notification::Entity::update_many()
+        .col_expr(notification::Column::State, Expr::value(notification::NotificationState::Failed))
+        .filter(notification::Column::Id.eq(id))
+        .exec(&*txn)
+        .await?;
+    txn.commit().await
+}

@@ -1,0 +1,8 @@
+//! Roles: named sets of permissions, kept as rows, and who was granted which.
+//!
+//! Owns the built-in roles and grants. Refuses to let a row differ from the policy table where a role is built in.
+
+pub mod loaders;
+pub mod query;
+pub mod service;
+pub mod types;

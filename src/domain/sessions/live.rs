@@ -1,0 +1,96 @@
+//! Who is behind a session, right now.
+//!
+//! A token says who somebody was when it was signed. What they may do, and whether the session still lives, is read
+//! from the database and remembered for a second: so a request costs no query, and an ended session, a deactivated
+//! account or a removed grant is felt on every instance within two seconds. On the instance that makes the change,
+//! [`LiveSessions::forget`] makes it felt at once.
+
+use std::{sync::Arc, time::Duration};
+
+use entity::{Timestamp, UserStatus, grant, role, session, user};
+use quick_cache::sync::Cache;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    authz::{Grants, PermissionSet, SignedIn},
+    error::Result,
+};
+
+const REMEMBERED: Duration = Duration::from_secs(1);
+const CAPACITY: usize = 10_000;
+
+#[derive(Clone)]
+struct Entry {
+    read_at: Timestamp,
+    user: Option<Arc<SignedIn>>,
+}
+
+pub struct LiveSessions(Cache<Uuid, Entry>);
+
+impl Default for LiveSessions {
+    fn default() -> Self {
+        Self(Cache::new(CAPACITY))
+    }
+}
+
+impl LiveSessions {
+    /// The next look goes to the database.
+    pub fn forget(&self, session_id: Uuid) {
+        self.0.remove(&session_id);
+    }
+}
+
+/// The user behind the session, or `None` when it is over.
+pub async fn find(app: &App, session_id: Uuid, user_id: Uuid) -> Result<Option<Arc<SignedIn>>> {
+    let now = app.clock.now();
+    if let Some(entry) = app.live_sessions.0.get(&session_id)
+        && now.since(entry.read_at) < REMEMBERED
+    {
+        return Ok(entry.user.filter(|user| user.user_id == user_id));
+    }
+    let user = load(app, session_id, now).await?.map(Arc::new);
+    app.live_sessions.0.insert(session_id, Entry { read_at: now, user: user.clone() });
+    Ok(user.filter(|user| user.user_id == user_id))
+}
+
+async fn load(app: &App, session_id: Uuid, now: Timestamp) -> Result<Option<SignedIn>> {
+    let found = session::Entity::find_by_id(session_id)
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(now))
+        .filter(session::Column::IdleExpiresAt.gt(now))
+        .find_also_related(user::Entity)
+        .one(app.db.read())
+        .await?;
+    let Some((session, Some(user))) = found else {
+        return Ok(None);
+    };
+    if user.status != UserStatus::Active {
+        return Ok(None);
+    }
+    Ok(Some(SignedIn {
+        user_id: user.id,
+        user_name: user.user_name,
+        session_id,
+        application_id: session.application_id,
+        grants: grants_of(app, user.id).await?,
+    }))
+}
+
+/// What the user holds, by all active roles granted to them.
+pub async fn grants_of(app: &App, user_id: Uuid) -> Result<Grants> {
+    let rows = grant::Entity::find()
+        .filter(grant::Column::UserId.eq(user_id))
+        .filter(role::Column::Active.eq(true))
+        .find_also_related(role::Entity)
+        .all(app.db.read())
+        .await?;
+    let mut grants = Grants::default();
+    for (grant, role) in rows {
+        let codes = role.map(|role| role.permissions).unwrap_or_default();
+        let codes = codes.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+        grants.add(PermissionSet::from_codes(codes), grant.organization_id);
+    }
+    Ok(grants)
+}

@@ -1,0 +1,36 @@
+//! The loader of a request: fields that look something up for one object are answered for all objects at once.
+//!
+//! One per request, never one for all: a shared loader spins under load, and would mix what different callers may
+//! see. Rooms teach it their keys in their `loaders.rs`.
+
+use std::sync::Arc;
+
+use async_graphql::{
+    Context,
+    dataloader::{DataLoader, Loader},
+    runtime::{TokioSpawner, TokioTimer},
+};
+use std::hash::Hash;
+
+use crate::{context::Ctx, error::Error};
+
+/// What loads: the caller's context.
+pub struct Loads(pub Ctx);
+
+pub type RequestLoader = DataLoader<Loads>;
+
+/// One error for all who waited for the batch.
+pub type SharedError = Arc<Error>;
+
+pub fn new(ctx: Ctx) -> RequestLoader {
+    DataLoader::new(Loads(ctx), TokioSpawner::current(), TokioTimer::default())
+}
+
+/// What belongs to the key, together with all other keys that are asked for at this moment.
+pub async fn load<K>(ctx: &Context<'_>, key: K) -> async_graphql::Result<Option<<Loads as Loader<K>>::Value>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Loads: Loader<K, Error = SharedError>,
+{
+    Ok(ctx.data::<RequestLoader>()?.load_one(key).await?)
+}

@@ -1,0 +1,109 @@
+//! From what a caller sent to what the schema executes: scan, parse, pick the operation, check the limits.
+//!
+//! Every transport comes through here, so that none has a way round the limits.
+
+use async_graphql::{
+    Positioned, Request, Value, Variables,
+    parser::{
+        parse_query,
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+    },
+};
+
+use super::{
+    fault::{Code, Fault},
+    request::Call,
+};
+use crate::graphql::{
+    limits::{self, Limits},
+    scan::scan,
+};
+
+/// What the transport carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operations {
+    /// A link or an image on a foreign page can make a browser send these.
+    QueriesByGet,
+    QueriesAndMutations,
+    /// A stream.
+    All,
+}
+
+/// Makes an executable request out of a call. The document is parsed here and nowhere else: async-graphql takes the
+/// parsed one, and keeps the text only for its extensions.
+pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Request, Fault> {
+    let Call { query, operation_name, variables, extensions } = call;
+    // Persisted queries will be looked up here, by `extensions.persistedQuery`.
+    let Some(query) = query else {
+        return Err(Fault::bad_request("A \"query\" is needed."));
+    };
+    scan(&query, limits)?;
+    let document = parse_query(&query)?;
+    let operation = pick(&document, operation_name.as_deref())?;
+    check_kind(operation.node.ty, operations)?;
+    limits::check(&document, &operation.node, &variables, limits)?;
+    check_variables(&operation.node, &variables)?;
+
+    let mut request = Request::new(query).variables(variables);
+    request.operation_name = operation_name;
+    request.extensions = extensions;
+    request.set_parsed_query(document);
+    Ok(request)
+}
+
+/// The operation that will run.
+fn pick<'d>(
+    document: &'d ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'d Positioned<OperationDefinition>, Fault> {
+    let unknown = |name: &str| Fault::graphql(Code::BadRequest, format!("There is no operation \"{name}\"."));
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(operation),
+        (DocumentOperations::Single(_), Some(name)) => Err(unknown(name)),
+        (DocumentOperations::Multiple(named), Some(name)) => named.get(name).ok_or_else(|| unknown(name)),
+        (DocumentOperations::Multiple(named), None) => {
+            let mut all = named.values();
+            match (all.next(), all.next()) {
+                (Some(only), None) => Ok(only),
+                _ => {
+                    Err(Fault::graphql(Code::BadRequest, "Several operations: \"operationName\" is needed."))
+                }
+            }
+        }
+    }
+}
+
+fn check_kind(kind: OperationType, operations: Operations) -> Result<(), Fault> {
+    match (kind, operations) {
+        (OperationType::Mutation | OperationType::Subscription, Operations::QueriesByGet) => {
+            Err(Fault::method("POST"))
+        }
+        (OperationType::Subscription, Operations::QueriesAndMutations) => {
+            Err(Fault::graphql(Code::BadRequest, "A subscription needs a transport that streams."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Variables that must be given and are not. async-graphql would notice only where they are used, and answer the rest.
+fn check_variables(operation: &OperationDefinition, variables: &Variables) -> Result<(), Fault> {
+    for definition in operation.variable_definitions.iter().map(|it| &it.node) {
+        let name = definition.name.node.as_str();
+        let given = variables.get(name);
+        let missing = match given {
+            Some(Value::Null) => true,
+            Some(_) => false,
+            None => definition.default_value.is_none(),
+        };
+        if missing && !definition.var_type.node.nullable {
+            let kind = &definition.var_type.node;
+            let mut fault = Fault::graphql(
+                Code::BadUserInput,
+                format!("Variable \"${name}\" of type \"{kind}\" is needed."),
+            );
+            fault.error.locations.push(definition.name.pos);
+            return Err(fault);
+        }
+    }
+    Ok(())
+}

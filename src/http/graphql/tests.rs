@@ -1,0 +1,192 @@
+//! The endpoint as a client sees it, over a small schema.
+
+use async_graphql::{
+    Context, EmptySubscription, Error, ErrorExtensions, InputObject, Object, Schema, SimpleObject,
+};
+use axum::{Router, body::to_bytes, http::HeaderMap, routing::any};
+use serde_json::{Value as Json, json};
+use tower::ServiceExt;
+
+use super::*;
+
+mod bodies;
+mod hostile;
+mod socket;
+mod transport;
+
+struct Query;
+struct Mutation;
+
+#[derive(SimpleObject)]
+struct Thing {
+    id: i32,
+    name: String,
+}
+
+#[derive(InputObject)]
+struct Filter {
+    name: Option<String>,
+    ids: Vec<i32>,
+}
+
+#[Object]
+impl Query {
+    async fn hello(&self) -> &str {
+        "world"
+    }
+
+    async fn echo(&self, text: String) -> String {
+        text
+    }
+
+    async fn things(&self, first: Option<i32>, filter: Option<Filter>) -> Vec<Thing> {
+        let _ = filter.map(|it| (it.name, it.ids));
+        (0..first.unwrap_or(2)).map(|id| Thing { id, name: format!("thing {id}") }).collect()
+    }
+
+    async fn shed(&self) -> Option<Result<i32, Error>> {
+        let error = Error::new("Busy.");
+        Some(Err(error.extend_with(|_, e| {
+            e.set("code", "OVERLOADED");
+            e.set("retryAfterSeconds", 7);
+        })))
+    }
+
+    async fn leak(&self) -> Option<Result<i32, Error>> {
+        Some(Err(Error::new("select * from secrets")))
+    }
+
+    async fn bang(&self) -> i32 {
+        "a bug".parse().expect("a bug")
+    }
+
+    async fn caller(&self, ctx: &Context<'_>) -> String {
+        ctx.data_unchecked::<String>().clone()
+    }
+}
+
+#[Object]
+impl Mutation {
+    async fn bump(&self) -> i32 {
+        1
+    }
+}
+
+#[derive(Clone)]
+struct Small {
+    schema: Schema<Query, Mutation, EmptySubscription>,
+    limits: Limits,
+    suggests: bool,
+}
+
+impl Small {
+    fn new() -> Self {
+        Self {
+            schema: Schema::new(Query, Mutation, EmptySubscription),
+            limits: Limits::default(),
+            suggests: false,
+        }
+    }
+}
+
+impl Engine for Small {
+    type Caller = String;
+
+    async fn admit(&self, parts: &Parts) -> Result<String, Refusal> {
+        let credential = parts.headers.get("authorization").map(|it| it.to_str().unwrap_or("?"));
+        match credential {
+            None => Ok("nobody".to_owned()),
+            Some("Bearer good") => Ok("somebody".to_owned()),
+            Some("Bearer busy") => Err(Refusal {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "OVERLOADED",
+                message: "Too many at once.".into(),
+                retry_after: Some(3),
+            }),
+            Some(_) => Err(Refusal {
+                status: StatusCode::UNAUTHORIZED,
+                code: "UNAUTHENTICATED",
+                message: "The token is not valid.".into(),
+                retry_after: None,
+            }),
+        }
+    }
+
+    fn limits(&self, _: &String) -> &Limits {
+        &self.limits
+    }
+
+    fn suggests(&self, _: &String) -> bool {
+        self.suggests
+    }
+
+    async fn execute(&self, caller: String, request: async_graphql::Request) -> Executed {
+        self.schema.execute(request.data(caller)).await
+    }
+}
+
+const MODERN: &str = "application/graphql-response+json";
+
+struct Seen {
+    status: u16,
+    headers: HeaderMap,
+    json: Json,
+}
+
+impl Seen {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    fn code(&self) -> &str {
+        self.json["errors"][0]["extensions"]["code"].as_str().unwrap_or("")
+    }
+
+    fn message(&self) -> &str {
+        self.json["errors"][0]["message"].as_str().unwrap_or("")
+    }
+}
+
+async fn send_to(engine: Small, request: axum::http::Request<Body>) -> Seen {
+    let app = Router::new().route("/graphql", any(handle::<Small>)).with_state(engine);
+    let response = app.oneshot(request).await.expect("an answer");
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a body");
+    let json = serde_json::from_slice(&body).unwrap_or(Json::Null);
+    Seen { status: parts.status.as_u16(), headers: parts.headers, json }
+}
+
+fn request(
+    method: &str,
+    uri: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Body>,
+) -> axum::http::Request<Body> {
+    let mut request = axum::http::Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body.into()).expect("a request")
+}
+
+async fn post_with(headers: &[(&str, &str)], body: impl Into<Body>) -> Seen {
+    let mut all = vec![("content-type", "application/json")];
+    all.extend_from_slice(headers);
+    send_to(Small::new(), request("POST", "/graphql", &all, body)).await
+}
+
+/// With the media type whose status tells.
+async fn post(body: Json) -> Seen {
+    post_with(&[("accept", MODERN)], body.to_string()).await
+}
+
+async fn ask(query: &str) -> Seen {
+    post(json!({ "query": query })).await
+}
+
+async fn get_with(query: &[(&str, &str)], headers: &[(&str, &str)]) -> Seen {
+    let encode = |text: &str| text.bytes().fold(String::new(), |all, byte| all + &format!("%{byte:02x}"));
+    let pairs: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    let uri = format!("/graphql?{}", pairs.join("&"));
+    send_to(Small::new(), request("GET", &uri, headers, "")).await
+}

@@ -1,0 +1,113 @@
+//! What happens to every request: it gets an id and a known origin; its answer is measured, logged and made safe.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+};
+
+use crate::{app::App, config::Network, context::RequestInfo, crypto, ids};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub fn around(routes: Router, app: Arc<App>) -> Router {
+    routes.layer(from_fn_with_state(app, watch))
+}
+
+async fn watch(State(app): State<Arc<App>>, mut request: Request<Body>, next: Next) -> Response {
+    let begun = app.clock.now();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+    let info = Arc::new(origin(&app, request.headers(), peer));
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let method = request.method().clone();
+    request.extensions_mut().insert(Arc::clone(&info));
+    let mut response = next.run(request).await;
+    let (status, took) = (response.status().as_u16(), app.clock.now().since(begun));
+    app.metrics.answered(&route, status, took);
+    let request_id = info.id.as_deref().unwrap_or_default();
+    tracing::info!(
+        target: "denizen::http", %method, route, status, ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        request_id, ip = info.ip.map(tracing::field::display), "answered",
+    );
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Our links carry tokens: no other site may learn where somebody came from.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Where the request comes from. What a client says of itself is believed only from a trusted proxy, or with the
+/// router's proof.
+fn origin(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestInfo {
+    let proxies = &app.config.server.trusted_proxies;
+    let through_proxy = peer.is_some_and(|peer| trusted(proxies, peer));
+    let named = headers
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| through_proxy && is_request_id(id));
+    let made = || ids::new(app.clock.now(), app.random.as_ref()).simple().to_string();
+    let secret = app.config.secrets.router_secret.as_ref();
+    let shown = headers.get("x-router-secret").map(HeaderValue::as_bytes);
+    RequestInfo {
+        id: Some(named.map_or_else(made, str::to_owned)),
+        ip: if through_proxy { forwarded_for(headers, proxies).or(peer) } else { peer }
+            .map(|ip| ip.to_canonical()),
+        user_agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).map(shortened),
+        from_router: secret
+            .zip(shown)
+            .is_some_and(|(secret, shown)| crypto::same(secret.expose().as_bytes(), shown)),
+    }
+}
+
+fn trusted(proxies: &[Network], address: IpAddr) -> bool {
+    proxies.iter().any(|network| network.contains(address))
+}
+
+/// The last address of `X-Forwarded-For` that is not a proxy of ours: what stands before it, anybody can have written.
+fn forwarded_for(headers: &HeaderMap, proxies: &[Network]) -> Option<IpAddr> {
+    let lines = headers.get_all("x-forwarded-for").into_iter().filter_map(|line| line.to_str().ok());
+    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let mut nearest_first = hops.iter().rev().map(|hop| hop.parse::<IpAddr>());
+    nearest_first.find(|hop| hop.as_ref().map_or(true, |ip| !trusted(proxies, *ip)))?.ok()
+}
+
+fn is_request_id(id: &str) -> bool {
+    (8..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+fn shortened(agent: &str) -> String {
+    agent.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_our_own_proxies_wrote_counts() {
+        let proxies: Vec<Network> = vec!["10.0.0.0/8".parse().unwrap()];
+        let of = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_static(value));
+            forwarded_for(&headers, &proxies).map(|ip| ip.to_string())
+        };
+        assert_eq!(of("6.6.6.6, 203.0.113.9, 10.0.0.2").as_deref(), Some("203.0.113.9"));
+        assert_eq!(of("203.0.113.9").as_deref(), Some("203.0.113.9"));
+        assert_eq!(of("203.0.113.9, nonsense, 10.0.0.2"), None);
+        assert_eq!(of("10.0.0.3"), None);
+    }
+}

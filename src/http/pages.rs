@@ -1,0 +1,91 @@
+//! The plain pages behind mailed links, for applications without a front end of their own. They have no scripts.
+//!
+//! Opening a page uses nothing up: mail scanners open links. A button does.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Form,
+    extract::{
+        Query, State,
+        rejection::{FormRejection, QueryRejection},
+    },
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    authz::Actor,
+    context::{Ctx, RequestInfo},
+    domain::{
+        identity::service::{self as identity, Proof},
+        notifications::template::escape,
+    },
+    error::Error,
+};
+
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: String,
+}
+
+pub async fn verify(link: Result<Query<Link>, QueryRejection>) -> Response {
+    let token = link.map(|Query(link)| link.token).unwrap_or_default();
+    let form = format!(
+        "<p>Confirm your address to finish your registration.</p>\
+         <form method=\"post\" action=\"/verify\"><input type=\"hidden\" name=\"token\" value=\"{}\">\
+         <button type=\"submit\">Confirm my address</button></form>",
+        escape(&token)
+    );
+    page(StatusCode::OK, "Confirm your address", &form)
+}
+
+pub async fn confirm_verify(
+    State(app): State<Arc<App>>,
+    Extension(info): Extension<Arc<RequestInfo>>,
+    link: Result<Form<Link>, FormRejection>,
+) -> Response {
+    let token = link.map(|Form(link)| link.token).unwrap_or_default();
+    let ctx = Ctx { app, actor: Actor::Anonymous, request: info };
+    match identity::verify(&ctx, Proof::Token(token)).await {
+        Ok(user) => {
+            let text = format!(
+                "<p>Thank you, {}. Your address is confirmed: you can log in now.</p>",
+                escape(&user.user_name)
+            );
+            page(StatusCode::OK, "Your address is confirmed", &text)
+        }
+        Err(error) => refusal(&error),
+    }
+}
+
+fn refusal(error: &Error) -> Response {
+    let (status, message) = match error {
+        Error::Faults(_) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+        Error::Refused { message, .. } => (StatusCode::SERVICE_UNAVAILABLE, message.to_string()),
+        Error::Conflict(_) | Error::Internal(_) => {
+            tracing::error!(%error, "a page failed");
+            (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.".to_owned())
+        }
+    };
+    page(status, "This did not work", &format!("<p>{}</p>", escape(&message)))
+}
+
+fn page(status: StatusCode, title: &str, body: &str) -> Response {
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
+         <style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
+    );
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    let headers =
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, policy)];
+    (status, headers, html).into_response()
+}
+
+const STYLE: &str = "body{font:17px/1.5 system-ui,sans-serif;margin:0;color-scheme:light dark}\
+    main{max-width:32rem;margin:15vh auto;padding:0 1.5rem}h1{font-size:1.5rem}\
+    button{font:inherit;padding:.6rem 1.2rem;border-radius:.4rem;border:1px solid;cursor:pointer}";

@@ -1,0 +1,27 @@
+//! What a router needs to verify our tokens.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, header},
+};
+use serde_json::{Value, json};
+
+use crate::app::App;
+
+/// Short enough that a new key is known long before the first token that it signs runs out.
+const CACHE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=60")];
+
+pub async fn jwks(State(app): State<Arc<App>>) -> ([(HeaderName, &'static str); 1], Json<Value>) {
+    (CACHE, Json(json!({ "keys": app.keyring.published() })))
+}
+
+pub async fn openid_configuration(
+    State(app): State<Arc<App>>,
+) -> ([(HeaderName, &'static str); 1], Json<Value>) {
+    let issuer = app.public_url.as_str();
+    let configuration = json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/.well-known/jwks.json") });
+    (CACHE, Json(configuration))
+}

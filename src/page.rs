@@ -1,0 +1,162 @@
+//! Keyset pages: "the next 20 after this row", never "rows 4000 to 4020". Knows no GraphQL.
+//!
+//! A cursor holds the sort value and the id of a row, and the name of the list and order that it belongs to; a cursor
+//! of another list is refused. The id breaks ties, so no row is shown twice or skipped while others come and go.
+//! Empty values come first, on both databases.
+
+use data_encoding::BASE64URL_NOPAD;
+use sea_orm::{
+    ColumnTrait, ColumnType, Condition, ConnectionTrait, EntityTrait, ModelTrait, Order, QueryFilter,
+    QueryOrder, QuerySelect, Select, Value, sea_query::NullOrdering,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+const DEFAULT: u64 = 20;
+const MAXIMUM: u64 = 100;
+
+/// What the caller asks for, as it came.
+#[derive(Clone, Debug, Default)]
+pub struct PageArgs {
+    pub first: Option<i32>,
+    pub after: Option<String>,
+    pub last: Option<i32>,
+    pub before: Option<String>,
+}
+
+pub struct Page<T> {
+    /// Each with its cursor.
+    pub rows: Vec<(String, T)>,
+    pub has_next: bool,
+    pub has_previous: bool,
+}
+
+/// A list in one order.
+pub struct Sort<C> {
+    /// Names the list and the order: a cursor fits only the one that it came from.
+    pub list: &'static str,
+    pub column: C,
+    pub id: C,
+    pub order: Order,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cursor(String, Json, Uuid);
+
+/// Fetches one page of the rows that `select` allows.
+pub async fn fetch<E, D>(
+    db: &D,
+    select: Select<E>,
+    sort: &Sort<E::Column>,
+    args: &PageArgs,
+) -> Result<Page<E::Model>>
+where
+    E: EntityTrait,
+    D: ConnectionTrait,
+{
+    let (limit, backward) = extent(args)?;
+    let mut select = select;
+    if let Some(text) = &args.after {
+        select = select.filter(beyond(sort, &parse(sort, text)?, &sort.order));
+    }
+    if let Some(text) = &args.before {
+        select = select.filter(beyond(sort, &parse(sort, text)?, &opposite(&sort.order)));
+    }
+    let order = if backward { opposite(&sort.order) } else { sort.order.clone() };
+    select = if sort.column.def().is_null() {
+        let nulls = if order == Order::Asc { NullOrdering::First } else { NullOrdering::Last };
+        select.order_by_with_nulls(sort.column, order.clone(), nulls)
+    } else {
+        select.order_by(sort.column, order.clone())
+    };
+    let mut rows = select.order_by(sort.id, order).limit(limit + 1).all(db).await?;
+    let more = rows.len() as u64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    if backward {
+        rows.reverse();
+    }
+    let (has_next, has_previous) =
+        if backward { (args.before.is_some(), more) } else { (more, args.after.is_some()) };
+    let rows = rows.into_iter().map(|row| Ok((print(sort, &row)?, row))).collect::<Result<_>>()?;
+    Ok(Page { rows, has_next, has_previous })
+}
+
+/// How many rows, and whether from the end.
+fn extent(args: &PageArgs) -> Result<(u64, bool)> {
+    let (count, backward) = match (args.first, args.last) {
+        (Some(_), Some(_)) => {
+            return Err(Error::bad_user_input("Ask for `first` or for `last`, not for both."));
+        }
+        (None, Some(last)) => (Some(last), true),
+        (first, None) => (first, false),
+    };
+    let Some(count) = count else {
+        return Ok((DEFAULT, backward));
+    };
+    let limit = u64::try_from(count).ok().filter(|count| *count <= MAXIMUM);
+    let refusal =
+        || Error::bad_user_input(format!("A page has 0 to {MAXIMUM} entries; {count} were asked for."));
+    Ok((limit.ok_or_else(refusal)?, backward))
+}
+
+fn opposite(order: &Order) -> Order {
+    if *order == Order::Asc { Order::Desc } else { Order::Asc }
+}
+
+/// The rows behind the cursor, looking in the given direction.
+fn beyond<C: ColumnTrait>(sort: &Sort<C>, (value, id): &(Option<Value>, Uuid), towards: &Order) -> Condition {
+    let (column, upwards) = (sort.column, *towards == Order::Asc);
+    let same_but_later =
+        |condition: Condition| condition.add(if upwards { sort.id.gt(*id) } else { sort.id.lt(*id) });
+    let mut beyond = Condition::any();
+    match value {
+        None => {
+            beyond = beyond.add(same_but_later(Condition::all().add(column.is_null())));
+            if upwards {
+                beyond = beyond.add(column.is_not_null());
+            }
+        }
+        Some(value) => {
+            let further = if upwards { column.gt(value.clone()) } else { column.lt(value.clone()) };
+            beyond = beyond.add(further).add(same_but_later(Condition::all().add(column.eq(value.clone()))));
+            if !upwards && column.def().is_null() {
+                beyond = beyond.add(column.is_null());
+            }
+        }
+    }
+    beyond
+}
+
+fn print<M: ModelTrait>(sort: &Sort<<M::Entity as EntityTrait>::Column>, row: &M) -> Result<String> {
+    let value = match row.get(sort.column) {
+        Value::BigInt(number) => number.map(Json::from),
+        Value::String(text) => text.map(Json::from),
+        other => return Err(Error::internal(format!("{} cannot be sorted by {other:?}", sort.list))),
+    };
+    let Value::Uuid(Some(id)) = row.get(sort.id) else {
+        return Err(Error::internal(format!("{} has no id", sort.list)));
+    };
+    let cursor = Cursor(sort.list.to_owned(), value.unwrap_or(Json::Null), id);
+    Ok(BASE64URL_NOPAD.encode(&serde_json::to_vec(&cursor).map_err(Error::internal)?))
+}
+
+/// Whatever is in a cursor was in somebody else's hands: it is believed only if it fits the column.
+fn parse<C: ColumnTrait>(sort: &Sort<C>, text: &str) -> Result<(Option<Value>, Uuid)> {
+    let foreign = || Error::bad_user_input("This cursor does not belong to this list in this order.");
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| foreign())?;
+    let Cursor(list, value, id) = serde_json::from_slice(&bytes).map_err(|_| foreign())?;
+    if list != sort.list {
+        return Err(foreign());
+    }
+    let definition = sort.column.def();
+    let value = match (value, definition.get_column_type()) {
+        (Json::Null, _) if definition.is_null() => None,
+        (Json::Number(number), ColumnType::BigInteger) => Some(number.as_i64().ok_or_else(foreign)?.into()),
+        (Json::String(text), ColumnType::Text) if !text.contains('\0') => Some(text.into()),
+        _ => return Err(foreign()),
+    };
+    Ok((value, id))
+}

@@ -1,0 +1,187 @@
+//! Federation: `_service` and `_entities`, and every way to name one of our entities.
+//!
+//! Defined here rather than by async-graphql's own: there, one bad key fails the whole batch, guards do not run, and
+//! each representation is a query of its own. Here the order is kept, what is missing or not to be seen is null, and
+//! each kind of key costs one statement. (ADR 0009.)
+
+use std::{collections::HashMap, hash::Hash};
+
+use async_graphql::{
+    Context, Guard, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, SimpleObject,
+    Union, Value,
+};
+use uuid::Uuid;
+
+use super::sdl;
+use crate::{
+    authz::Permission,
+    context::Ctx,
+    domain::{
+        identity::{names, service as identity, types::User},
+        orgs::{service as orgs, types::Organization},
+    },
+    error::Error,
+    graphql::{ContextExt, guard::Public},
+    ids::{self, Kind},
+};
+
+pub struct Representation(Value);
+
+/// A key of an entity, with its `__typename`.
+#[Scalar(
+    name = "_Any",
+    specified_by_url = "https://www.apollographql.com/docs/graphos/reference/federation/subgraph-specific-fields"
+)]
+impl ScalarType for Representation {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::Object(_) => Ok(Self(value)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.clone()
+    }
+}
+
+/// What a router can ask this subgraph to complete.
+#[derive(Union, Clone)]
+#[graphql(name = "_Entity")]
+pub enum Entity {
+    User(User),
+    Organization(Organization),
+}
+
+/// What this subgraph adds to the supergraph.
+#[derive(SimpleObject)]
+#[graphql(name = "_Service")]
+pub struct ServiceSdl {
+    /// The schema of the subgraph, with its federation directives.
+    sdl: Option<String>,
+}
+
+#[derive(Default)]
+pub struct FederationQuery;
+
+/// The schema is for everybody in development; in production, for those who may introspect.
+struct Introspective;
+
+impl Guard for Introspective {
+    async fn check(&self, ctx: &Context<'_>) -> Result<()> {
+        if may_introspect(ctx.ctx()?) { Ok(()) } else { Err(Error::forbidden().into()) }
+    }
+}
+
+pub fn may_introspect(ctx: &Ctx) -> bool {
+    !ctx.app.config.production()
+        || ctx.request.from_router
+        || ctx.actor.may_somewhere(Permission::SchemaIntrospect)
+}
+
+#[Object(guard = "crate::graphql::guard::Closed")]
+impl FederationQuery {
+    /// The schema of this subgraph, for a router.
+    #[graphql(name = "_service", guard = "Introspective")]
+    #[expect(clippy::unused_self, reason = "every field is a method of its object")]
+    fn service(&self, ctx: &Context<'_>) -> Result<ServiceSdl> {
+        Ok(ServiceSdl { sdl: Some(sdl::subgraph(&ctx.ctx()?.app.schema)) })
+    }
+
+    /// The entities with these keys, in their order; null for each that there is none, or none that you may see.
+    #[graphql(name = "_entities", guard = "Public")]
+    async fn entities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A `__typename` and a key each, 1,000 at most.")] representations: Vec<
+            Representation,
+        >,
+    ) -> Result<Vec<Option<Entity>>> {
+        if representations.len() > AT_ONCE {
+            return Err(Error::bad_user_input(format!("At most {AT_ONCE} representations at once.")).into());
+        }
+        let keys: Vec<_> =
+            representations.iter().map(|representation| Key::read(&representation.0)).collect();
+        let found = Found::load(ctx.ctx()?, &keys).await?;
+        Ok(keys.iter().map(|key| found.get(key.as_ref()?)).collect())
+    }
+}
+
+const AT_ONCE: usize = 1_000;
+
+/// One way to name an entity.
+enum Key {
+    UserId(Uuid),
+    UserName(String),
+    OrganizationId(Uuid),
+    OrganizationCode(String),
+}
+
+impl Key {
+    /// `None` for what names nothing of ours.
+    fn read(representation: &Value) -> Option<Self> {
+        let Value::Object(fields) = representation else {
+            return None;
+        };
+        let text = |name: &str| match fields.get(name) {
+            Some(Value::String(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        let id = |kind| text("id").map(|id| ids::decode_as(kind, id));
+        match text("__typename")? {
+            "User" => match id(Kind::User) {
+                Some(id) => id.map(Self::UserId),
+                None => text("userName").map(str::to_owned).map(Self::UserName),
+            },
+            "Organization" => match id(Kind::Organization) {
+                Some(id) => id.map(Self::OrganizationId),
+                None => text("code").map(str::to_owned).map(Self::OrganizationCode),
+            },
+            _ => None,
+        }
+    }
+}
+
+/// What the keys lead to: one statement for each kind of key that occurs.
+struct Found {
+    users: HashMap<Uuid, User>,
+    users_by_name: HashMap<String, User>,
+    organizations: HashMap<Uuid, Organization>,
+    organizations_by_code: HashMap<String, Organization>,
+}
+
+impl Found {
+    async fn load(ctx: &Ctx, keys: &[Option<Key>]) -> crate::error::Result<Self> {
+        let (mut user_ids, mut names, mut org_ids, mut codes) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for key in keys.iter().flatten() {
+            match key {
+                Key::UserId(id) => user_ids.push(*id),
+                Key::UserName(name) => names.push(name.clone()),
+                Key::OrganizationId(id) => org_ids.push(*id),
+                Key::OrganizationCode(code) => codes.push(code.clone()),
+            }
+        }
+        Ok(Self {
+            users: shown(identity::by_ids(ctx, user_ids).await?, User::in_full),
+            users_by_name: shown(identity::by_user_names(ctx, &names).await?, User::in_full),
+            organizations: shown(orgs::by_ids(ctx, org_ids).await?, Organization::from),
+            organizations_by_code: shown(orgs::by_codes(ctx, &codes).await?, Organization::from),
+        })
+    }
+
+    fn get(&self, key: &Key) -> Option<Entity> {
+        match key {
+            Key::UserId(id) => self.users.get(id).cloned().map(Entity::User),
+            Key::UserName(name) => self.users_by_name.get(&names::name_key(name)).cloned().map(Entity::User),
+            Key::OrganizationId(id) => self.organizations.get(id).cloned().map(Entity::Organization),
+            Key::OrganizationCode(code) => {
+                self.organizations_by_code.get(&names::name_key(code)).cloned().map(Entity::Organization)
+            }
+        }
+    }
+}
+
+fn shown<K: Eq + Hash, R, T>(rows: HashMap<K, R>, show: impl Fn(R) -> T) -> HashMap<K, T> {
+    rows.into_iter().map(|(key, row)| (key, show(row))).collect()
+}

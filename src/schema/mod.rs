@@ -1,0 +1,56 @@
+//! The schema: the list of rooms, and what spans them (`node`, federation).
+
+pub mod entities;
+mod node;
+pub mod sdl;
+
+use async_graphql::{EmptySubscription, MergedObject, Request, Response};
+
+use crate::{
+    context::Ctx,
+    domain::{
+        identity::{mutation::IdentityMutation, query::IdentityQuery},
+        orgs::query::OrgsQuery,
+        roles::query::RolesQuery,
+        sessions::mutation::SessionsMutation,
+    },
+    graphql::{errors, loader, resilient::Resilient},
+};
+
+/// What can be asked. A field that is refused becomes null and leaves its siblings alone.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct QueryRooms(IdentityQuery, OrgsQuery, RolesQuery, node::NodeQuery, entities::FederationQuery);
+
+/// What can be done. One input, one payload each; what you can mend comes back in the payload's `errors`.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct MutationRooms(IdentityMutation, SessionsMutation);
+
+pub type Schema = async_graphql::Schema<Resilient<QueryRooms>, Resilient<MutationRooms>, EmptySubscription>;
+
+/// Whether an unknown name is answered with "did you mean".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suggestions {
+    Given,
+    /// They would tell strangers of a schema that they may not read, and finding them costs.
+    Withheld,
+}
+
+pub fn build(suggestions: Suggestions) -> Schema {
+    // Limits are our own, before and after the parser (`graphql::scan`, `graphql::limits`); the one on recursion that
+    // async-graphql has by default counts fragments, too, and would refuse what real clients send.
+    let builder = Schema::build(Resilient::default(), Resilient::default(), EmptySubscription)
+        .limit_recursive_depth(64);
+    match suggestions {
+        Suggestions::Given => builder.finish(),
+        Suggestions::Withheld => builder.disable_suggestions().finish(),
+    }
+}
+
+/// Runs one operation for a caller, and makes its errors fit to be seen.
+pub async fn execute(schema: &Schema, ctx: Ctx, request: Request) -> Response {
+    let request_id = ctx.request.id.clone();
+    let request = request.data(loader::new(ctx.clone())).data(ctx);
+    errors::present(schema.execute(request).await, request_id.as_deref())
+}

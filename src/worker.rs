@@ -1,0 +1,111 @@
+//! Does the jobs: takes what is due, gives each to the room that knows how, and strikes it off or puts it back.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::App,
+    context::Ctx,
+    domain::{
+        events::jobs::{self, Claimed, Job},
+        notifications,
+    },
+    error::{Error, Result},
+};
+
+/// How many jobs are under way at once: one that hangs leaves the others their way.
+const AT_ONCE: u64 = 16;
+/// A job that takes longer has failed. Shorter than the claim, so that nobody else has taken it by then.
+const TIME_LIMIT: Duration = Duration::from_secs(45);
+/// How often to look without being called: for retries, and for what another instance left behind.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Works until it is told to stop.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let mut under_way = JoinSet::new();
+    loop {
+        let woken = Arc::clone(&app.db.committed);
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = woken.notified() => {}
+            _ = under_way.join_next(), if !under_way.is_empty() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        let free = AT_ONCE.saturating_sub(under_way.len() as u64);
+        match take(&app, free).await {
+            Ok(claimed) => {
+                for job in claimed {
+                    under_way.spawn(carry_out(Arc::clone(&app), job));
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the jobs cannot be looked at"),
+        }
+    }
+    // What is under way may finish; what does not comes back when its claim runs out.
+    while under_way.join_next().await.is_some() {}
+}
+
+/// Does everything that is due now, and what it gives rise to. Says how many jobs that were.
+pub async fn drain(app: &Arc<App>) -> Result<usize> {
+    let mut done = 0;
+    loop {
+        let claimed = take(app, AT_ONCE).await?;
+        if claimed.is_empty() {
+            return Ok(done);
+        }
+        for job in claimed {
+            carry_out(Arc::clone(app), job).await;
+            done += 1;
+        }
+    }
+}
+
+async fn take(app: &App, limit: u64) -> Result<Vec<Claimed>> {
+    if limit == 0 || !jobs::any_due(app).await? {
+        return Ok(Vec::new());
+    }
+    jobs::claim(app, &app.instance, limit).await
+}
+
+async fn carry_out(app: Arc<App>, claimed: Claimed) {
+    let ctx = Ctx::system(&app);
+    let outcome = match &claimed.job {
+        Some(job) => timeout(TIME_LIMIT, perform(&ctx, job))
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("it took too long"))),
+        None => Err(Error::internal("this version does not know the job")),
+    };
+    let settled = match outcome {
+        Ok(()) => jobs::complete(&app, &claimed).await,
+        Err(error) => put_back(&ctx, &claimed, &error).await,
+    };
+    if let Err(error) = settled {
+        // The claim runs out, and the job is done again: at least once, not at most once.
+        tracing::warn!(%error, "a job cannot be settled");
+    }
+}
+
+async fn perform(ctx: &Ctx, job: &Job) -> Result<()> {
+    match job {
+        Job::DeliverNotification { notification_id } => {
+            notifications::service::deliver(ctx, *notification_id).await
+        }
+    }
+}
+
+async fn put_back(ctx: &Ctx, claimed: &Claimed, error: &Error) -> Result<()> {
+    let dead = jobs::fail(&ctx.app, claimed, &error.to_string()).await?;
+    if !dead {
+        tracing::warn!(%error, job = ?claimed.job, "a job failed and will be tried again");
+        return Ok(());
+    }
+    tracing::error!(%error, job = ?claimed.job, "a job failed for the last time");
+    match &claimed.job {
+        Some(Job::DeliverNotification { notification_id }) => {
+            notifications::service::give_up(ctx, *notification_id).await
+        }
+        None => Ok(()),
+    }
+}
