@@ -1,0 +1,27 @@
+//! The one test binary: the house is built once, in memory, and every claim is made through its doors.
+//!
+//! A folder or file for each room; `support` builds a fresh world for each test, on SQLite and on PostgreSQL.
+
+#![recursion_limit = "256"]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that is surprised fails; and the time that the real binary takes is the machine's"
+)]
+
+mod authz_matrix;
+mod bootstrap;
+mod identity;
+mod mail;
+mod pages;
+mod playground;
+mod process;
+mod schema;
+mod schema_drift;
+mod sessions;
+mod support;
+mod tidy;
+mod wire;

@@ -1,0 +1,97 @@
+//! The schema as a whole: as committed, as a subgraph, as strangers see it.
+
+use denizen::schema::Suggestions;
+use serde_json::json;
+
+use crate::support::{Backend, World};
+
+/// The names of all fields of the query and the mutation.
+pub async fn root_fields(world: &World) -> Vec<String> {
+    let document = "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }";
+    let answer = world.anonymous().run(document).await;
+    let fields = ["/__schema/queryType/fields", "/__schema/mutationType/fields"].map(|path| answer.ok(path));
+    let names = fields.iter().flat_map(|fields| fields.as_array().cloned().unwrap_or_default());
+    names.map(|field| field["name"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_committed_schema_is_the_one_that_is_served() {
+    let committed = include_str!("../../schema.graphql");
+    let served = denizen::schema::sdl::plain(&denizen::schema::build(Suggestions::Given));
+    assert!(committed == served, "schema.graphql is out of date: `make schema` writes it");
+}
+
+#[test]
+fn the_plain_schema_holds_nothing_that_is_for_routers_only() {
+    let plain = denizen::schema::sdl::plain(&denizen::schema::build(Suggestions::Given));
+    for word in ["_entities", "_service", "_Any", "_Entity", "_Service", "@key"] {
+        assert!(!plain.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn the_subgraph_names_its_entities_by_every_key() {
+    let subgraph = denizen::schema::sdl::subgraph(&denizen::schema::build(Suggestions::Given));
+    for line in [
+        "type User implements Node @key(fields: \"id\") @key(fields: \"userName\") {",
+        "type Organization implements Node @key(fields: \"id\") @key(fields: \"code\") {",
+        "type PageInfo @shareable {",
+        "  ): Node @inaccessible",
+        "  ): [Node]! @inaccessible",
+        "directive @oneOf on INPUT_OBJECT",
+    ] {
+        assert!(subgraph.lines().any(|found| found == line), "{line} is missing in:\n{subgraph}");
+    }
+    assert!(async_graphql::parser::parse_schema(&subgraph).is_ok(), "and it parses");
+}
+
+#[tokio::test]
+async fn entities_keep_their_order_and_a_bad_key_harms_no_other() {
+    for world in World::each().await {
+        let admin = world.superadmin().await;
+        let ada = world.user("ada").await;
+        world.organization("acme").await;
+        let id = ada.run("{ me { id } }").await.ok("/me/id");
+        let representations = json!([
+            { "__typename": "Organization", "code": "ACME" },
+            { "__typename": "User", "id": "user_nonsense" },
+            { "__typename": "User", "id": id },
+            { "__typename": "Nonsense", "id": id },
+            { "__typename": "User", "userName": "Ada" },
+            { "__typename": "User" },
+            { "__typename": "Organization", "id": id },
+            { "id": id },
+            { "__typename": "User", "id": 7 },
+            { "__typename": "User", "id": id },
+        ]);
+        let document = "query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { userName } ... on Organization { code } } }";
+        let found = admin.run_with(document, json!({ "r": representations })).await.ok("/_entities");
+        let ada = json!({ "userName": "ada" });
+        assert_eq!(found, json!([{ "code": "acme" }, null, ada, null, ada, null, null, null, null, ada]));
+    }
+}
+
+#[tokio::test]
+async fn the_subgraph_answers_its_sdl() {
+    let world = World::on(Backend::Sqlite).await;
+    let sdl = world.anonymous().run("{ _service { sdl } }").await.ok("/_service/sdl");
+    assert_eq!(sdl, denizen::schema::sdl::subgraph(&denizen::schema::build(Suggestions::Given)));
+}
+
+#[tokio::test]
+async fn in_production_strangers_learn_nothing_of_the_schema() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let world = World::with(Backend::Sqlite, &["--mode", "production", "--router-secret", secret]).await;
+    let stranger = world.anonymous();
+    let introspection = stranger.run("{ __schema { types { name } } }").await;
+    assert!(introspection.data("/__schema").is_null(), "{}", introspection.text);
+    assert_eq!(stranger.run("{ _service { sdl } }").await.codes(), ["FORBIDDEN"]);
+    let suggestion = stranger.run("{ usr }").await;
+    assert!(!suggestion.text.contains("Did you mean"), "{}", suggestion.text);
+    let impostor = stranger.with_header("x-router-secret", "0123456789abcdef0123456789abcdeX");
+    assert_eq!(impostor.run("{ _service { sdl } }").await.codes(), ["FORBIDDEN"]);
+    for insider in [stranger.with_header("x-router-secret", secret), world.superadmin().await] {
+        assert!(insider.run("{ _service { sdl } }").await.ok("/_service/sdl").is_string());
+        assert!(insider.run("{ __schema { types { name } } }").await.ok("/__schema/types").is_array());
+    }
+}

@@ -1,0 +1,12 @@
+//! What every test stands on: a world of its own, and people who act in it.
+
+mod client;
+mod people;
+pub mod postgres;
+pub mod process;
+pub mod smtp;
+mod world;
+
+pub use client::{Answer, Client};
+pub use people::PASSWORD;
+pub use world::{Backend, World};
