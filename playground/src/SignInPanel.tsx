@@ -1,0 +1,86 @@
+// Owns the sign-in panel: a button and the form behind it. The browser's own popover closes it with Escape or a
+// click outside, and gives the focus back.
+import { useEffect, useId, useRef, useState, type SubmitEvent } from 'react';
+import { signIn } from './api';
+
+interface Props {
+  openAtOnce: boolean;
+}
+
+export function SignInPanel({ openAtOnce }: Props) {
+  const id = useId();
+  const panel = useRef<HTMLDivElement>(null);
+  const first = useRef<HTMLInputElement>(null);
+  const [open, setOpen] = useState(false);
+
+  useEffect(() => {
+    if (openAtOnce) panel.current?.showPopover();
+  }, [openAtOnce]);
+
+  return (
+    <div className="signing-in">
+      <button type="button" className="primary" popoverTarget={id} aria-expanded={open} aria-haspopup="dialog">
+        Sign in
+      </button>
+      <div
+        id={id}
+        ref={panel}
+        popover="auto"
+        role="dialog"
+        aria-label="Sign in"
+        className="panel"
+        onToggle={(event) => {
+          const isOpen = event.newState === 'open';
+          setOpen(isOpen);
+          if (isOpen) first.current?.focus();
+        }}
+      >
+        <SignInForm first={first} />
+      </div>
+    </div>
+  );
+}
+
+function SignInForm({ first }: { first: React.RefObject<HTMLInputElement | null> }) {
+  const id = useId();
+  const [busy, setBusy] = useState(false);
+  const [problems, setProblems] = useState<string[]>([]);
+
+  async function submit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setBusy(true);
+    setProblems([]);
+    // On success this form is gone with the panel, and the password with it.
+    setProblems(await signIn(String(form.get('identifier')).trim(), String(form.get('password'))));
+    setBusy(false);
+  }
+
+  return (
+    <form onSubmit={(event) => void submit(event)} aria-busy={busy}>
+      <label htmlFor={`${id}-identifier`}>User name, email or phone</label>
+      <input
+        id={`${id}-identifier`}
+        ref={first}
+        name="identifier"
+        autoComplete="username"
+        autoCapitalize="none"
+        spellCheck={false}
+        required
+      />
+      <label htmlFor={`${id}-password`}>Password</label>
+      <input id={`${id}-password`} name="password" type="password" autoComplete="current-password" required />
+      <div role="alert">
+        {problems.map((problem) => (
+          <p key={problem} className="problem">
+            {problem}
+          </p>
+        ))}
+      </div>
+      <button type="submit" className="primary" disabled={busy}>
+        {busy ? 'Signing in…' : 'Sign in'}
+      </button>
+      <p className="hint">The access token stays in this browser tab and goes with every request from it.</p>
+    </form>
+  );
+}

@@ -1,0 +1,33 @@
+// Owns the list of ready operations: each file of ../operations, in the order of its prefix, with the first line's
+// comment and the variables beside it. A new file appears here by itself.
+const documents = import.meta.glob<string>('../operations/*.graphql', { query: '?raw', import: 'default', eager: true });
+const variables = import.meta.glob<string>('../operations/*.json', { query: '?raw', import: 'default', eager: true });
+
+export interface Operation {
+  name: string;
+  kind: 'query' | 'mutation' | 'subscription';
+  /** The first line of the file: a comment that says in plain words what it is for. */
+  about: string;
+  query: string;
+  variables: string;
+}
+
+const HEAD = /^(query|mutation|subscription)\s+(\w+)/m;
+
+function read(path: string): Operation {
+  const text = (documents[path] ?? '').trimEnd() + '\n';
+  const head = HEAD.exec(text);
+  if (!head) throw new Error(`${path} holds no named operation`);
+  return {
+    name: head[2] as string,
+    kind: head[1] as Operation['kind'],
+    about: /^#\s*(.*)/.exec(text)?.[1] ?? '',
+    query: text,
+    variables: (variables[path.replace(/\.graphql$/, '.json')] ?? '').trim(),
+  };
+}
+
+export const operations: Operation[] = Object.keys(documents).sort().map(read);
+
+/** The beginning of the story, from no account to being signed in, is open at the first visit. */
+export const firstTabs = operations.slice(0, 5).map(({ query, variables }) => ({ query, variables }));
