@@ -1,0 +1,83 @@
+# What people and CI run, by the same names. `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+export PATH := $(TARGET)/tools/bin:$(PATH):$(HOME)/.cargo/bin
+export DENIZEN_BIN := $(TARGET)/debug/denizen
+
+SCRIPTS := scripts/setup .ci/run
+
+.PHONY: help
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Serves on this machine; make run ARGS='--help' passes arguments on
+	@scripts/setup run
+	cargo run -- serve $(ARGS)
+
+.PHONY: test
+test: ## All tests: on SQLite, on a PostgreSQL of their own, and in a real browser
+	@scripts/setup test
+	cargo test --workspace
+	cd playground && npm run --silent test:browser
+
+# `cargo test --no-run` stands where `cargo build` might: it builds the same binary, but with the features that the
+# tests' own tools switch on, so that nothing is compiled a second time for `make test`.
+.PHONY: e2e
+e2e: ## The browser's test alone
+	@scripts/setup test
+	cargo test --workspace --no-run
+	cd playground && npm run --silent test:browser
+
+.PHONY: check
+check: ## Everything that can be said without running the product: format, lints, schema, licences, types
+	@scripts/setup check
+	shellcheck $(SCRIPTS)
+	cargo fmt --all --check
+	cargo deny --locked --log-level error check bans licenses sources
+	cd playground && npm run --silent check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --workspace --no-run
+	$(DENIZEN_BIN) schema | diff -u schema.graphql - \
+		|| { echo 'schema.graphql does not say what the code says: make schema' >&2; exit 1; }
+
+.PHONY: schema
+schema: ## Writes schema.graphql, the API as the code has it
+	@scripts/setup run
+	cargo build
+	$(DENIZEN_BIN) schema > $(TARGET)/schema.graphql
+	mv $(TARGET)/schema.graphql schema.graphql
+
+.PHONY: permissions
+permissions: ## Writes docs/permissions.md, the table of who may do what, from what the service answers
+	@scripts/setup test
+	DENIZEN_UPDATE=1 cargo test --test it authz_matrix
+
+.PHONY: fmt
+fmt: ## Formats the Rust sources
+	cargo fmt --all
+
+.PHONY: playground
+playground: ## Builds the playground, if its sources changed
+	@scripts/setup run
+
+.PHONY: docker
+docker: ## Builds the container image denizen:latest
+	docker build --tag denizen \
+		--build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" \
+		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
+
+.PHONY: audit
+audit: ## Asks for known vulnerabilities in what we depend on; needs the network
+	@scripts/setup check
+	cargo deny --locked check advisories
+	cd playground && npm audit --omit=dev
+
+.PHONY: clean
+clean: ## Removes what was built, but neither your data nor the tools in target/tools
+	if [ -d $(TARGET) ]; then find $(TARGET) -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +; fi
+	rm -rf playground/dist playground/node_modules
