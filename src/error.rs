@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -183,23 +183,52 @@ impl From<Fault> for Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(message)) => match UniqueKey::parse(&message) {
-                Some(key) => Self::Conflict(key),
-                None => Self::internal(error),
-            },
-            _ => match error {
-                // Services judge their inputs; this is the net below them: `PostgreSQL` takes no NUL in any text.
-                other if other.to_string().contains("invalid byte sequence for encoding \"UTF8\": 0x00") => {
-                    Self::bad_user_input("Text may not contain the character U+0000.")
-                }
-                DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => {
-                    tracing::warn!(%error, "the database cannot be reached");
-                    Self::unavailable()
-                }
-                other => Self::internal(other),
-            },
+        if let Some(SqlErr::UniqueConstraintViolation(message)) = error.sql_err() {
+            return UniqueKey::parse(&message).map_or_else(|| Self::internal(error), Self::Conflict);
         }
+        match trouble(&error) {
+            Trouble::Away => {
+                tracing::warn!(%error, "the database cannot be reached");
+                Self::unavailable()
+            }
+            Trouble::Nul => Self::bad_user_input("Text may not contain the character U+0000."),
+            Trouble::Other => Self::internal(error),
+        }
+    }
+}
+
+enum Trouble {
+    /// It does not answer, or not now: what is asked later may succeed.
+    Away,
+    /// `PostgreSQL` takes no NUL in any text. Services judge their inputs; this is the net below them.
+    Nul,
+    Other,
+}
+
+fn trouble(error: &DbErr) -> Trouble {
+    let (DbErr::Conn(RuntimeErr::SqlxError(driver))
+    | DbErr::Exec(RuntimeErr::SqlxError(driver))
+    | DbErr::Query(RuntimeErr::SqlxError(driver))) = error
+    else {
+        return if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
+            Trouble::Away
+        } else {
+            Trouble::Other
+        };
+    };
+    match driver.as_ref() {
+        SqlxError::Database(said) => match said.code().as_deref() {
+            // PostgreSQL's classes 08 (connection), 53 (resources) and 57P (shutdown); SQLite's BUSY, and its FULL disk.
+            Some(code) if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) => Trouble::Away,
+            Some("5" | "13") => Trouble::Away,
+            Some("22021") => Trouble::Nul,
+            _ => Trouble::Other,
+        },
+        SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::WorkerCrashed => {
+            Trouble::Away
+        }
+        _ if matches!(error, DbErr::Conn(_)) => Trouble::Away,
+        _ => Trouble::Other,
     }
 }
 

@@ -18,6 +18,17 @@ use crate::error::{Error, Result};
 const DEFAULT: u64 = 20;
 const MAXIMUM: u64 = 100;
 
+/// A statement holds only so many values (`SQLite` 32,766, `PostgreSQL` 65,535), and nobody means more.
+const FILTER_VALUES: usize = 1_000;
+
+/// Refuses a filter whose longest list is too long.
+pub fn check_filter(longest_list: Option<usize>) -> Result<()> {
+    if longest_list.is_some_and(|length| length > FILTER_VALUES) {
+        return Err(Error::bad_user_input(format!("A list in a filter has at most {FILTER_VALUES} values.")));
+    }
+    Ok(())
+}
+
 /// What the caller asks for, as it came.
 #[derive(Clone, Debug, Default)]
 pub struct PageArgs {

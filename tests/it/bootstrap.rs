@@ -196,3 +196,18 @@ async fn many_instances_start_on_one_empty_database() {
     }
     drop(running);
 }
+
+#[test]
+fn the_example_of_a_file_holds_only_settings_that_exist() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let example = include_str!("../../denizen.example.toml").replace("\n# ", "\n");
+    let settings: Vec<_> = example.lines().filter(|line| line.contains(" = ")).collect();
+    assert!(settings.len() > 15, "{settings:?}");
+    std::fs::write(folder.path().join("denizen.toml"), settings.join("\n")).expect("a file");
+    let output = process::run(folder.path(), &["serve"], &[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("DENIZEN_SECRET is required"),
+        "it is understood, and then refused for want of a secret: {said}"
+    );
+}

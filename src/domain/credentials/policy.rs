@@ -20,6 +20,9 @@ pub fn check(field: &str, password: &str, own_data: &[&str]) -> Result<(), Fault
         return weak("The password needs 8 characters or more.");
     }
     let folded = password.to_lowercase();
+    // What is too long for a name is refused as one; here it would only cost time.
+    let own_data: Vec<&str> =
+        own_data.iter().copied().filter(|data| (4..=800).contains(&data.len())).collect();
     let own = own_data.iter().map(|data| data.to_lowercase()).filter(|data| data.chars().count() >= 4);
     for data in own {
         // What remains of the password without the name in it must be a password of its own.
@@ -27,7 +30,7 @@ pub fn check(field: &str, password: &str, own_data: &[&str]) -> Result<(), Fault
             return weak("The password is made of your own name or address.");
         }
     }
-    if u8::from(zxcvbn::zxcvbn(password, own_data).score()) < 2 {
+    if u8::from(zxcvbn::zxcvbn(password, &own_data).score()) < 2 {
         let message =
             "The password is among those that are tried first: it is common, or built like a common one.";
         return Err(Fault::new(ErrorCode::BreachedPassword, &[field], message));

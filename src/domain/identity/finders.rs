@@ -90,6 +90,7 @@ pub async fn list(
     order: &UserOrder,
     page: &PageArgs,
 ) -> Result<Page<user::Model>> {
+    check(filter)?;
     let (name, column) = match (order.field, &order.order) {
         (UserOrderField::CreatedAt, Order::Asc) => ("users:created", user::Column::CreatedAt),
         (UserOrderField::CreatedAt, _) => ("users:-created", user::Column::CreatedAt),
@@ -105,7 +106,23 @@ pub async fn list(
 }
 
 pub async fn count(ctx: &Ctx, filter: &UserFilter) -> Result<u64> {
+    check(filter)?;
     Ok(visible(ctx).filter(matching(filter)).count(ctx.app.db.read()).await?)
+}
+
+fn check(filter: &UserFilter) -> Result<()> {
+    let UserFilter {
+        ids,
+        user_names,
+        emails,
+        role_codes,
+        org_codes,
+        status: _,
+        created_after: _,
+        created_before: _,
+    } = filter;
+    let longest = [user_names, emails, role_codes, org_codes].into_iter().flatten().map(Vec::len).max();
+    page::check_filter(longest.max(ids.as_ref().map(Vec::len)))
 }
 
 /// Everybody whom the caller may read: themselves, and whoever is in reach of their `user.read`.

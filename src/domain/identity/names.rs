@@ -74,6 +74,17 @@ pub fn looks_like_contact(name: &str) -> bool {
     name.contains('@') || name.starts_with('+') || name.chars().all(|c| c.is_numeric() || "-.".contains(c))
 }
 
+/// Whether the text has the form of a language tag (BCP 47), such as `de` or `pt-BR`.
+pub fn is_language_tag(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let language = parts.next().is_some_and(|part| {
+        (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
+    let part =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    language && parts.all(part) && text.len() <= 35
+}
+
 /// What is wrong with a piece of text that people see: the database takes no NUL, and a line is a line.
 pub fn text_problem(text: &str) -> Option<&'static str> {
     if text.chars().count() > 200 {
@@ -117,6 +128,14 @@ mod tests {
         ] {
             assert_eq!(email(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn language_tags_are_told_from_other_text() {
+        assert!(["de", "pt-BR", "zh-Hant-TW", "sr-Latn"].into_iter().all(is_language_tag));
+        assert!(
+            !["", "d", "de_DE", "de-", "-de", "1a", "deutschland", "de\0"].into_iter().any(is_language_tag)
+        );
     }
 
     #[test]

@@ -112,22 +112,11 @@ fn check(registration: &Registration) -> Result<Email> {
     } else if parsed.is_none() {
         faults.push(Fault::invalid("email", "This is not an email address."));
     }
-    if let Some(user_name) = user_name {
-        let own = parsed.as_ref().is_some_and(|email| email.key == names::name_key(user_name));
-        if let Some(problem) = names::user_name_problem(user_name) {
-            faults.push(Fault::invalid("userName", problem));
-        } else if names::looks_like_contact(user_name.trim()) && !own {
-            let message = "A user name that looks like an address or a phone number must be your own.";
-            faults.push(Fault::new(ErrorCode::NotAllowed, &["userName"], message));
-        }
+    faults.extend(user_name.as_deref().and_then(|name| user_name_fault(name, parsed.as_ref())));
+    if locale.as_deref().is_some_and(|locale| !names::is_language_tag(locale)) {
+        faults.push(Fault::invalid("locale", "This is not a language tag such as `de` or `pt-BR`."));
     }
-    let texts = [
-        ("name", name),
-        ("givenName", given_name),
-        ("familyName", family_name),
-        ("gender", gender),
-        ("locale", locale),
-    ];
+    let texts = [("name", name), ("givenName", given_name), ("familyName", family_name), ("gender", gender)];
     for (field, text) in texts {
         if let Some(problem) = text.as_deref().and_then(names::text_problem) {
             faults.push(Fault::invalid(field, problem));
@@ -142,6 +131,16 @@ fn check(registration: &Registration) -> Result<Email> {
         Some(email) if faults.is_empty() => Ok(email),
         _ => Err(Error::Faults(faults)),
     }
+}
+
+fn user_name_fault(name: &str, email: Option<&Email>) -> Option<Fault> {
+    if let Some(problem) = names::user_name_problem(name) {
+        return Some(Fault::invalid("userName", problem));
+    }
+    let own = email.is_some_and(|email| email.key == names::name_key(name));
+    let message = "A user name that looks like an address or a phone number must be your own.";
+    let refused = names::looks_like_contact(name.trim()) && !own;
+    refused.then(|| Fault::new(ErrorCode::NotAllowed, &["userName"], message))
 }
 
 /// Never made from the address: it would tell it.

@@ -62,6 +62,7 @@ pub async fn list(
     filter: &OrganizationFilter,
     page: &PageArgs,
 ) -> Result<Page<organization::Model>> {
+    page::check_filter(filter.codes.as_ref().map(Vec::len))?;
     let sort = Sort {
         list: "organizations:code",
         column: organization::Column::CodeKey,
@@ -72,6 +73,7 @@ pub async fn list(
 }
 
 pub async fn count(ctx: &Ctx, filter: &OrganizationFilter) -> Result<u64> {
+    page::check_filter(filter.codes.as_ref().map(Vec::len))?;
     Ok(visible(ctx).filter(matching(filter)).count(ctx.app.db.read()).await?)
 }
 
