@@ -1,7 +1,10 @@
 # Denizen in one image: the binary, nothing that could build it, and nobody's root.
 #
 #   docker build -t denizen .
-#   docker run -p 8080:8080 -v denizen:/data -e DENIZEN_SECRET=… denizen
+#   docker run -p 8080:8080 -v denizen:/data --env-file denizen.env denizen
+#
+# It runs in production mode: without DENIZEN_SECRET, DENIZEN_PUBLIC_URL and DENIZEN_SMTP_URL it says what is missing and
+# stops. To have a look around: docker run -p 8080:8080 -e DENIZEN_MODE=development denizen
 
 ARG RUST=1.95
 ARG NODE=22
@@ -18,7 +21,7 @@ RUN npm run build
 # ── The binary ──────────────────────────────────────────────────────────────────────────────────────────────────────
 FROM rust:${RUST}-slim-${DEBIAN} AS build
 WORKDIR /denizen
-# Line tables would be half of the binary; the names of functions stay, so a backtrace can still be read.
+# Line tables are for the profiler. Without them a backtrace still has the names of the functions.
 ENV CARGO_PROFILE_RELEASE_DEBUG=none
 
 # The dependencies are a layer of their own, built again only when a manifest changes. Empty sources stand in for ours:
@@ -55,7 +58,8 @@ LABEL org.opencontainers.image.title="Denizen" \
 RUN install --directory --owner 10001 --group 10001 --mode 0700 /data
 COPY --from=build /denizen/target/release/denizen /usr/local/bin/denizen
 
-ENV DENIZEN_LISTEN=0.0.0.0:8080 \
+ENV DENIZEN_MODE=production \
+    DENIZEN_LISTEN=0.0.0.0:8080 \
     DENIZEN_DATABASE_URL=sqlite:///data/denizen.db
 USER 10001:10001
 WORKDIR /data
