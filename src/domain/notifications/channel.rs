@@ -134,10 +134,13 @@ pub struct Delivered {
 const KEPT: usize = 500;
 
 impl Mailbox {
+    #[expect(
+        clippy::print_stdout,
+        reason = "without a mail server, development looks at its console; a log may hold no code"
+    )]
     fn put(&self, outgoing: Outgoing<'_>) {
         let Outgoing { id, to, message, at } = outgoing;
-        // Development without a mail server: the console is where its user looks.
-        tracing::info!(target: "denizen::mail", to, subject = message.subject, "\n{}", message.text);
+        println!("\n  Mail to {to}: {}\n\n    {}", message.subject, message.text.replace('\n', "\n    "));
         let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         mails.push_front(Delivered {
             id: id.to_owned(),
