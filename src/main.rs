@@ -12,7 +12,10 @@ use denizen::{
     app::{App, Sources, Started},
     config::{self, Config},
     context::Ctx,
-    domain::identity::service::{NewAdmin, create_super_admin},
+    domain::{
+        credentials::policy,
+        identity::service::{NewAdmin, create_super_admin},
+    },
     http::{self, server},
     schema, telemetry, worker,
 };
@@ -206,6 +209,8 @@ async fn create_admin(create: AdminCreate) -> Outcome {
     telemetry::init(&config)?;
     refuse_unsafe(&config)?;
     let app = App::prepare(config, Sources::default()).await.map_err(|error| error.to_string())?;
+    policy::check("password", password.expose(), &[&user_name])
+        .map_err(|fault| fault.message.into_owned())?;
     let admin = NewAdmin { user_name, email, password: password.expose().to_owned() };
     let user = create_super_admin(&Ctx::system(&app), admin).await.map_err(|error| error.to_string())?;
     say(&format!("{} is a super-administrator now.", user.user_name))

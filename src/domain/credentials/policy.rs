@@ -7,15 +7,21 @@ pub const SHORTEST: usize = 8;
 /// In bytes of UTF-8: bcrypt reads no more, and a password is never cut.
 pub const LONGEST: usize = 72;
 
-/// Refuses a bad password, in words that help to choose a better one.
-pub fn check(field: &str, password: &str, own_data: &[&str]) -> Result<(), Fault> {
-    let weak = |why: &'static str| Err(Fault::new(ErrorCode::WeakPassword, &[field], why));
+/// Refuses what bcrypt would not read to its end.
+pub fn check_whole(field: &str, password: &str) -> Result<(), Fault> {
     if password.contains('\0') {
         return Err(Fault::invalid(field, "A password cannot contain a NUL character."));
     }
     if password.len() > LONGEST {
         return Err(Fault::invalid(field, "The password is longer than 72 bytes."));
     }
+    Ok(())
+}
+
+/// Refuses a bad password, in words that help to choose a better one.
+pub fn check(field: &str, password: &str, own_data: &[&str]) -> Result<(), Fault> {
+    check_whole(field, password)?;
+    let weak = |why: &'static str| Err(Fault::new(ErrorCode::WeakPassword, &[field], why));
     if password.chars().count() < SHORTEST {
         return weak("The password needs 8 characters or more.");
     }
