@@ -78,7 +78,12 @@ pub struct Server {
 #[command(next_help_heading = "Database")]
 pub struct Database {
     /// `sqlite://path/to/file.db` (made when it is missing) or `postgres://user:password@host/database`
-    #[arg(long, env = "DENIZEN_DATABASE_URL", default_value = "sqlite://data/denizen.db")]
+    #[arg(
+        long,
+        env = "DENIZEN_DATABASE_URL",
+        hide_env_values = true,
+        default_value = "sqlite://data/denizen.db"
+    )]
     pub database_url: DatabaseUrl,
     /// How many connections to the database the service keeps at most
     #[arg(long, env = "DENIZEN_DATABASE_CONNECTIONS", default_value_t = 16)]

@@ -3,7 +3,7 @@
 //! `SQLite` has one writer. All writes share one connection and begin as `IMMEDIATE`, so they queue here, in order,
 //! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{ops::Deref, os::unix::fs::DirBuilderExt as _, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
@@ -24,6 +24,8 @@ pub struct Db {
     pub committed: Arc<Notify>,
 }
 
+/// A statement that takes longer is given up by the server: no request waits so long.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a request waits for a connection before it is told that the database is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -32,16 +34,20 @@ impl Db {
         let (read, write) = match &config.database_url {
             DatabaseUrl::Postgres(url) => {
                 let mut options = ConnectOptions::new(url.expose());
-                // A ping before each use costs more than a query; a dead connection is found out by its first use.
-                options.max_connections(config.database_connections).test_before_acquire(false);
+                // A ping before each use costs more than a query: only what has lain idle is asked whether it lives.
+                options
+                    .max_connections(config.database_connections)
+                    .test_before_acquire(false)
+                    .test_before_acquire_if_idle_for(Duration::from_secs(2))
+                    .statement_timeout(STATEMENT_TIMEOUT);
                 let pool = connect(options).await?;
                 (pool.clone(), pool)
             }
             DatabaseUrl::Sqlite(path) => {
                 if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                    std::fs::create_dir_all(folder).map_err(|error| {
-                        Error::internal(format!("{} cannot be made: {error}", folder.display()))
-                    })?;
+                    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(
+                        |error| Error::internal(format!("{} cannot be made: {error}", folder.display())),
+                    )?;
                 }
                 let url = format!("sqlite://{}", path.display());
                 let mut writer = ConnectOptions::new(&url);

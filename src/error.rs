@@ -218,10 +218,8 @@ fn trouble(error: &DbErr) -> Trouble {
     };
     match driver.as_ref() {
         SqlxError::Database(said) => match said.code().as_deref() {
-            // PostgreSQL's classes 08 (connection), 53 (resources) and 57P (shutdown); SQLite's BUSY, and its FULL disk.
-            Some(code) if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) => Trouble::Away,
-            Some("5" | "13") => Trouble::Away,
             Some("22021") => Trouble::Nul,
+            Some(code) if passes(code) => Trouble::Away,
             _ => Trouble::Other,
         },
         SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::WorkerCrashed => {
@@ -230,6 +228,19 @@ fn trouble(error: &DbErr) -> Trouble {
         _ if matches!(error, DbErr::Conn(_)) => Trouble::Away,
         _ => Trouble::Other,
     }
+}
+
+/// Whether what the database said may be otherwise in a moment.
+fn passes(code: &str) -> bool {
+    // PostgreSQL: connection, transaction rollback (serialisation, deadlock), resources, intervention (shutdown,
+    // timeout), and a replica that takes no writes.
+    let classes = ["08", "40", "53", "57"];
+    let postgres =
+        code.len() == 5 && (classes.iter().any(|class| code.starts_with(class)) || code == "25006");
+    // SQLite's primary codes stand in the lowest byte: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+    let sqlite = code.len() < 5
+        && code.parse::<u32>().is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)));
+    postgres || sqlite
 }
 
 impl fmt::Display for Error {

@@ -7,15 +7,15 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use denizen::{
     app::{App, Sources, Started},
     config::{self, Config},
     context::Ctx,
-    domain::{
-        credentials::policy,
-        identity::service::{NewAdmin, create_super_admin},
-    },
+    domain::identity::service::{NewAdmin, create_super_admin, good_enough},
     http::{self, server},
     schema, telemetry, worker,
 };
@@ -93,7 +93,9 @@ fn main() -> ExitCode {
 fn start() -> Outcome {
     let command = config::with_file(Cli::command())?;
     let misspelt = config::misspelt_variables(&command);
-    let cli = Cli::from_arg_matches(&command.get_matches()).map_err(|error| error.to_string())?;
+    let matches =
+        command.try_get_matches().map_err(|error| refused_setting(&error).unwrap_or_else(|| error.exit()))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
     runtime.block_on(async {
         match cli.command {
@@ -114,6 +116,17 @@ fn start() -> Outcome {
             Command::Health(config) => health(&config).await,
         }
     })
+}
+
+/// What is wrong with a value, without the value: it may be a secret, and this ends up in a log.
+fn refused_setting(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let why = std::error::Error::source(error).filter(|_| error.kind() == ErrorKind::ValueValidation)?;
+    let flag = argument.split(' ').next().unwrap_or(argument);
+    let variable = flag.trim_start_matches("--").replace('-', "_").to_uppercase();
+    Some(format!("the setting {flag} (DENIZEN_{variable}) is wrong: {why}"))
 }
 
 fn say(text: &str) -> Outcome {
@@ -156,8 +169,12 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
     server::serve(listener, http::router(Arc::clone(&app)), pace, stop.clone()).await;
     stop.cancel();
     // What the worker still has in hand comes back when its claim runs out.
-    let _ = tokio::time::timeout(Duration::from_secs(1), working).await;
-    app.db.close().await.map_err(|error| error.to_string())?;
+    let given_up = working.abort_handle();
+    if tokio::time::timeout(Duration::from_secs(1), working).await.is_err() {
+        given_up.abort();
+    }
+    // A database that hangs must not hold the exit up.
+    let _ = tokio::time::timeout(Duration::from_millis(500), app.db.close()).await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -209,10 +226,10 @@ async fn create_admin(create: AdminCreate) -> Outcome {
     telemetry::init(&config)?;
     refuse_unsafe(&config)?;
     let app = App::prepare(config, Sources::default()).await.map_err(|error| error.to_string())?;
-    policy::check("password", password.expose(), &[&user_name])
-        .map_err(|fault| fault.message.into_owned())?;
+    let ctx = Ctx::system(&app);
+    good_enough(&ctx, "password", password.expose(), &user_name).await.map_err(|error| error.to_string())?;
     let admin = NewAdmin { user_name, email, password: password.expose().to_owned() };
-    let user = create_super_admin(&Ctx::system(&app), admin).await.map_err(|error| error.to_string())?;
+    let user = create_super_admin(&ctx, admin).await.map_err(|error| error.to_string())?;
     say(&format!("{} is a super-administrator now.", user.user_name))
 }
 

@@ -34,7 +34,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
         let free = AT_ONCE.saturating_sub(under_way.len() as u64);
-        match take(&app, free).await {
+        let taken = timeout(TIME_LIMIT, take(&app, free)).await;
+        match taken.unwrap_or_else(|_| Err(Error::internal("the database does not answer"))) {
             Ok(claimed) => {
                 for job in claimed {
                     under_way.spawn(carry_out(Arc::clone(&app), job));
@@ -72,6 +73,7 @@ async fn take(app: &App, limit: u64) -> Result<Vec<Claimed>> {
 async fn carry_out(app: Arc<App>, claimed: Claimed) {
     let ctx = Ctx::system(&app);
     let outcome = match &claimed.job {
+        _ if claimed.is_spent() => Err(Error::internal("it was begun too often and never ended")),
         Some(job) => timeout(TIME_LIMIT, perform(&ctx, job))
             .await
             .unwrap_or_else(|_| Err(Error::internal("it took too long"))),

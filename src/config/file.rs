@@ -34,8 +34,12 @@ pub fn with_file(command: Command) -> Result<Command, String> {
 /// Settings are arguments of the subcommands, some of which have subcommands of their own.
 fn with_default(command: Command, key: &str, value: &str) -> Command {
     let takes_it = command.get_arguments().any(|arg| arg.get_id() == key);
-    let command =
-        if takes_it { command.mut_arg(key, |arg| arg.default_value(value.to_owned())) } else { command };
+    let command = if takes_it {
+        // The help would show it, and it may be a secret.
+        command.mut_arg(key, |arg| arg.default_value(value.to_owned()).hide_default_value(true))
+    } else {
+        command
+    };
     command.mut_subcommands(|subcommand| with_default(subcommand, key, value))
 }
 

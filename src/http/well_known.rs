@@ -5,17 +5,24 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::State,
-    http::{HeaderName, header},
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::{app::App, domain::sessions::keys};
 
 /// Short enough that a new key is known long before the first token that it signs runs out.
 const CACHE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=60")];
 
-pub async fn jwks(State(app): State<Arc<App>>) -> ([(HeaderName, &'static str); 1], Json<Value>) {
-    (CACHE, Json(json!({ "keys": app.keyring.published() })))
+pub async fn jwks(State(app): State<Arc<App>>) -> Response {
+    match keys::published(&app).await {
+        Ok(keys) => (CACHE, Json(json!({ "keys": keys }))).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "the keys cannot be read");
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2")]).into_response()
+        }
+    }
 }
 
 pub async fn openid_configuration(

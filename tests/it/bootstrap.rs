@@ -92,13 +92,34 @@ fn a_wrong_setting_is_one_clear_sentence_wherever_it_stands() {
     };
     let flag = said(&["serve", "--access-token-ttl", "soon"], &[]);
     assert_eq!(said(&["serve"], &[("DENIZEN_ACCESS_TOKEN_TTL", "soon")]), flag);
-    insta::assert_snapshot!(flag, @r#"error: invalid value 'soon' for '--access-token-ttl <ACCESS_TOKEN_TTL>': "soon" is not a time such as 90s, 15m, 24h or 14d"#);
+    insta::assert_snapshot!(flag, @r#"denizen: the setting --access-token-ttl (DENIZEN_ACCESS_TOKEN_TTL) is wrong: "soon" is not a time such as 90s, 15m, 24h or 14d"#);
     std::fs::write(folder.path().join("denizen.toml"), "access_token_ttl = \"soon\"\n").expect("a file");
     assert_eq!(said(&["serve"], &[]), flag);
     std::fs::write(folder.path().join("denizen.toml"), "acess_token_ttl = \"5m\"\n").expect("a file");
     insta::assert_snapshot!(said(&["serve"], &[]), @r#"denizen: denizen.toml: there is no setting "acess_token_ttl"; `denizen serve --help` lists them"#);
     let secret = said(&["serve"], &[("DENIZEN_SECRET", "c2hvcnQ="), ("DENIZEN_CONFIG", "/dev/null")]);
-    assert!(secret.contains("32 or more are needed"), "{secret}");
+    insta::assert_snapshot!(secret, @"denizen: the setting --secret (DENIZEN_SECRET) is wrong: it has 5 bytes, 32 or more are needed");
+}
+
+#[test]
+fn neither_the_help_nor_an_error_shows_a_secret() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file =
+        "secret = \"hush-in-file\"\nsmtp_url = \"smtp://u:hush@localhost\"\nadmin_password = \"hush-hush\"\n";
+    std::fs::write(folder.path().join("denizen.toml"), file).expect("a file");
+    let variables = [
+        ("DENIZEN_DATABASE_URL", "mysql://u:hush@h/db"),
+        ("DENIZEN_ROUTER_SECRET", "hush-router"),
+        ("DENIZEN_SECRET", "hush-not-base64!"),
+    ];
+    for arguments in
+        [&["serve", "--help"][..], &["serve"], &["doctor"], &["migrate", "--secret", "hush-flag"]]
+    {
+        let output = process::run(folder.path(), arguments, &variables);
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!said.contains("hush"), "{arguments:?} says {said}");
+    }
 }
 
 #[test]
@@ -194,6 +215,16 @@ async fn many_instances_start_on_one_empty_database() {
         let answer = instance.graphql(login).expect("an answer");
         assert!(answer["data"]["login"]["tokens"]["accessToken"].is_string(), "{answer}");
     }
+    let keys: std::collections::BTreeSet<_> = running
+        .iter()
+        .map(|instance| {
+            instance.exchange(
+                b"GET /.well-known/jwks.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+            )
+        })
+        .map(|answer| answer.expect("keys").split_once("\r\n\r\n").expect("a body").1.to_owned())
+        .collect();
+    assert_eq!(keys.len(), 1, "one key, published by all: {keys:?}");
     drop(running);
 }
 

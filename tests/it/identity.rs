@@ -90,19 +90,6 @@ async fn parallel_guesses_share_the_five_tries() {
 }
 
 #[tokio::test]
-async fn a_link_dies_after_a_day_and_a_repeated_mail_replaces_the_first() {
-    for world in World::each().await {
-        world.register("ada").await;
-        let (first, _) = world.verification_of("ada@example.org").await;
-        world.register("ada").await;
-        let (second, _) = world.verification_of("ada@example.org").await;
-        assert_eq!(world.verify_by_token(&first).await.faults("verifyUser"), ["WRONG_CODE at [token]"]);
-        world.pass(Duration::from_hours(24));
-        assert_eq!(world.verify_by_token(&second).await.faults("verifyUser"), ["EXPIRED at [token]"]);
-    }
-}
-
-#[tokio::test]
 async fn the_answer_to_a_registration_does_not_tell_whether_the_address_is_known() {
     for world in World::each().await {
         world.user("ada").await;
@@ -126,44 +113,6 @@ async fn the_answer_to_a_registration_does_not_tell_whether_the_address_is_known
         let notice =
             mails.iter().find(|mail| mail.subject == "You already have an account").expect("a notice");
         assert!(!notice.text.contains("token="), "and it carries no link");
-    }
-}
-
-#[tokio::test]
-async fn whoever_proves_the_mailbox_gets_it_and_what_was_planted_dies() {
-    for world in World::each().await {
-        let plant =
-            json!({ "userName": "mallory", "email": "ada@example.org", "password": "planted by mallory" });
-        let document =
-            "mutation ($input: RegisterUserInput!) { registerUser(input: $input) { errors { code } } }";
-        world.anonymous().run_with(document, json!({ "input": plant })).await;
-        let (planted, _) = world.verification_of("ada@example.org").await;
-        world.user("ada").await;
-        assert_eq!(world.verify_by_token(&planted).await.faults("verifyUser"), ["WRONG_CODE at [token]"]);
-        assert_eq!(
-            world.login("mallory", "planted by mallory").await.faults("login"),
-            ["WRONG_CREDENTIALS at []"]
-        );
-    }
-}
-
-#[tokio::test]
-async fn two_proofs_of_one_mailbox_at_once_leave_one_identity() {
-    for world in World::each().await {
-        let document =
-            "mutation ($input: RegisterUserInput!) { registerUser(input: $input) { errors { code } } }";
-        let mut tokens = Vec::new();
-        for name in ["first", "second"] {
-            let input = json!({ "userName": name, "email": "ada@example.org", "password": PASSWORD });
-            world.anonymous().run_with(document, json!({ "input": input })).await;
-            tokens.push(world.verification_of("ada@example.org").await.0);
-        }
-        let answers =
-            futures_util::future::join_all(tokens.iter().map(|token| world.verify_by_token(token))).await;
-        let verified =
-            answers.iter().filter(|answer| answer.data("/verifyUser/user/status") == "ACTIVE").count();
-        assert_eq!(verified, 1, "{:?}", answers.iter().map(|answer| &answer.text).collect::<Vec<_>>());
-        assert!(answers.iter().all(|answer| answer.status.is_success()));
     }
 }
 
@@ -371,5 +320,31 @@ async fn filters_narrow_the_list_and_nonsense_finds_nobody() {
         );
         assert_eq!(found("{ createdAfter: \"2027-01-01T00:00:00Z\" }".into()).await, "");
         assert_eq!(found("{ userNames: [\"\\u0000\"], emails: [\"\\u0000@example.org\"] }".into()).await, "");
+    }
+}
+
+#[tokio::test]
+async fn filters_tell_nothing_that_fields_hide() {
+    for world in World::each().await {
+        let reviewer = world.org_admin("anna", "acme").await;
+        let member = world.user_id(&world.user("mia").await).await;
+        let (acme, secret) = (world.organization("acme").await, world.organization("secret").await);
+        world.join(member, acme).await;
+        world.join_also(member, secret).await;
+        world.grant(member, "TRANSLATOR", Some(secret)).await;
+        world.grant(member, "EXTENSION", None).await;
+        for filter in ["orgCodes: [\"secret\"]", "roleCodes: [\"TRANSLATOR\"]", "roleCodes: [\"EXTENSION\"]"]
+        {
+            let document = format!(
+                "{{ users(filter: {{ {filter} }}) {{ totalCount edges {{ node {{ userName }} }} }} }}"
+            );
+            assert_eq!(reviewer.run(&document).await.ok("/users/totalCount"), 0, "{filter}");
+            assert_eq!(world.superadmin().await.run(&document).await.ok("/users/totalCount"), 1, "{filter}");
+        }
+        let mia = "{ user(by: { userName: \"mia\" }) { organization { code } roles { code } } }";
+        assert_eq!(
+            reviewer.run(mia).await.ok("/user"),
+            json!({ "organization": { "code": "acme" }, "roles": [] })
+        );
     }
 }

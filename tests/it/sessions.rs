@@ -158,6 +158,11 @@ async fn the_refresh_token_logs_out_a_session_whose_access_token_is_gone() {
         assert_eq!(ada.run("{ __typename }").await.status.as_u16(), 401);
         let unknown = world.anonymous().run_with(logout, json!({ "token": "nonsense" })).await;
         assert_eq!(unknown.ok("/logout"), json!({ "endedSessions": 0, "errors": [] }), "and says no more");
+        let second = world.logged_in("ada", PASSWORD).await;
+        let everywhere = "mutation ($token: String!) { logout(input: { refreshToken: $token, everywhere: true }) { endedSessions } }";
+        let dead = world.anonymous().run_with(everywhere, json!({ "token": refresh })).await;
+        assert_eq!(dead.ok("/logout/endedSessions"), 0, "the token of an ended session ends no other");
+        assert_eq!(second.run("{ me { userName } }").await.ok("/me/userName"), "ada");
         let nobody =
             world.anonymous().run("mutation { logout { endedSessions errors { code path } } }").await;
         assert_eq!(nobody.faults("logout"), ["REQUIRED at [refreshToken]"]);

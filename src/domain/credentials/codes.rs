@@ -77,17 +77,16 @@ pub struct Spent {
     pub target: String,
 }
 
-/// Spends the link's token. `Err` says why not, for a payload.
-pub async fn spend_token(
-    txn: &Txn,
+/// The row of a link's token; [`spend`] uses it up. `Err` says why it is not good any more, for a payload.
+pub async fn find_token(
     ctx: &Ctx,
     purpose: CodePurpose,
     token: &str,
-) -> Result<Result<Spent, ErrorCode>> {
+) -> Result<Result<code::Model, ErrorCode>> {
     let found = code::Entity::find()
         .filter(code::Column::TokenHash.eq(crypto::token_hash(token)))
         .filter(code::Column::Purpose.eq(purpose))
-        .one(&**txn)
+        .one(ctx.app.db.read())
         .await?;
     let Some(row) = found else {
         return Ok(Err(ErrorCode::WrongCode));
@@ -98,7 +97,7 @@ pub async fn spend_token(
     if row.link_expires_at.is_none_or(|end| end <= ctx.now()) {
         return Ok(Err(ErrorCode::Expired));
     }
-    spend(txn, ctx, row).await
+    Ok(Ok(row))
 }
 
 /// Counts a try, in a transaction of its own: it stands even if what follows fails. Then says whether the code was

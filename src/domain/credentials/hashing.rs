@@ -8,6 +8,7 @@ use std::{sync::Arc, thread, time::Duration};
 use entity::Secret;
 use tokio::sync::{Semaphore, TryAcquireError};
 
+use super::policy;
 use crate::{
     crypto::Random,
     error::{Error, Result},
@@ -16,9 +17,9 @@ use crate::{
 pub struct Hasher {
     cost: u32,
     /// One permit per hash that may be computed at once.
-    cores: Semaphore,
+    cores: Arc<Semaphore>,
     /// One permit per request that may be in here, waiting ones included.
-    room: Semaphore,
+    room: Arc<Semaphore>,
     /// Of no password: verified in place of a hash that does not exist, so that both take the same time.
     nobody: String,
 }
@@ -32,8 +33,8 @@ impl Hasher {
         let cores = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
         Arc::new(Self {
             cost,
-            cores: Semaphore::new(cores),
-            room: Semaphore::new(cores * (1 + WAITING_PER_CORE)),
+            cores: Arc::new(Semaphore::new(cores)),
+            room: Arc::new(Semaphore::new(cores * (1 + WAITING_PER_CORE))),
             nobody: format!("$2b${cost:02}$......................{}", ".".repeat(31)),
         })
     }
@@ -60,13 +61,30 @@ impl Hasher {
         Ok(known && whole && same)
     }
 
+    /// Judges a password in the pool, too: it costs as much as a hash at a lower setting.
+    pub async fn judge(
+        self: &Arc<Self>,
+        field: &'static str,
+        password: &str,
+        own: Vec<String>,
+    ) -> Result<()> {
+        let password = password.to_owned();
+        self.compute(move || policy::judge(field, &password, &own)).await?.map_err(Error::from)
+    }
+
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let _place = self.room.try_acquire().map_err(|full| match full {
+        let place = Arc::clone(&self.room).try_acquire_owned().map_err(|full| match full {
             TryAcquireError::NoPermits => Error::overloaded(RETRY_AFTER),
             TryAcquireError::Closed => Error::internal("the hashing pool is closed"),
         })?;
-        let _core = self.cores.acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(Error::internal)?;
+        // The permits go with the work: whoever hangs up in the middle does not make room for another.
+        let held = move || {
+            let done = work();
+            drop((core, place));
+            done
+        };
+        tokio::task::spawn_blocking(held).await.map_err(Error::internal)
     }
 }
 
@@ -98,6 +116,17 @@ mod tests {
             .filter(|answer| matches!(answer, Err(Error::Refused { retry_after: Some(_), .. })));
         assert!(shed.count() > 0);
         assert!(answers.iter().any(Result::is_ok));
+    }
+
+    #[tokio::test]
+    async fn whoever_hangs_up_makes_no_room_for_another() {
+        let hasher = Hasher::new(10);
+        let free = hasher.cores.available_permits();
+        let random = SystemRandomness::default();
+        let mut hashing = Box::pin(hasher.hash("password", &random));
+        assert!(futures_util::poll!(hashing.as_mut()).is_pending());
+        drop(hashing);
+        assert_eq!(hasher.cores.available_permits(), free - 1, "the hash goes on, and its core is taken");
     }
 
     #[test]

@@ -18,30 +18,44 @@ pub fn check_whole(field: &str, password: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Refuses a bad password, in words that help to choose a better one.
-pub fn check(field: &str, password: &str, own_data: &[&str]) -> Result<(), Fault> {
+/// Refuses what can be seen at a glance: too short, too long, made of the account's own data.
+pub fn check(field: &str, password: &str, own_data: &[String]) -> Result<(), Fault> {
     check_whole(field, password)?;
     let weak = |why: &'static str| Err(Fault::new(ErrorCode::WeakPassword, &[field], why));
     if password.chars().count() < SHORTEST {
         return weak("The password needs 8 characters or more.");
     }
     let folded = password.to_lowercase();
-    // What is too long for a name is refused as one; here it would only cost time.
-    let own_data: Vec<&str> =
-        own_data.iter().copied().filter(|data| (4..=800).contains(&data.len())).collect();
-    let own = own_data.iter().map(|data| data.to_lowercase()).filter(|data| data.chars().count() >= 4);
-    for data in own {
+    for data in usable(own_data) {
+        let data = data.to_lowercase();
         // What remains of the password without the name in it must be a password of its own.
         if folded.contains(&data) && folded.replace(&data, "").chars().count() < SHORTEST {
             return weak("The password is made of your own name or address.");
         }
     }
-    if u8::from(zxcvbn::zxcvbn(password, &own_data).score()) < 2 {
-        let message =
-            "The password is among those that are tried first: it is common, or built like a common one.";
-        return Err(Fault::new(ErrorCode::BreachedPassword, &[field], message));
-    }
     Ok(())
+}
+
+/// Refuses a password that is among those that are tried first. It takes time, more than in proportion to the length:
+/// so it looks at the two ends of a long password, of which one must be good, and belongs into the hashing pool.
+pub fn judge(field: &str, password: &str, own_data: &[String]) -> Result<(), Fault> {
+    const LOOKED_AT: usize = 24;
+    let own: Vec<&str> = usable(own_data).collect();
+    let letters: Vec<char> = password.chars().collect();
+    let head: String = letters.iter().take(LOOKED_AT).collect();
+    let tail: String = letters.iter().skip(letters.len().saturating_sub(LOOKED_AT)).collect();
+    let good = |part: &str| u8::from(zxcvbn::zxcvbn(part, &own).score()) >= 2;
+    if good(&head) || (letters.len() > LOOKED_AT && good(&tail)) {
+        return Ok(());
+    }
+    let message =
+        "The password is among those that are tried first: it is common, or built like a common one.";
+    Err(Fault::new(ErrorCode::BreachedPassword, &[field], message))
+}
+
+/// What is too long for a name is refused as one; here it would only cost time.
+fn usable(own_data: &[String]) -> impl Iterator<Item = &str> {
+    own_data.iter().map(String::as_str).filter(|data| (4..=200).contains(&data.len()))
 }
 
 #[cfg(test)]
@@ -49,7 +63,9 @@ mod tests {
     use super::*;
 
     fn code(password: &str) -> Option<ErrorCode> {
-        check("password", password, &["ada.lovelace", "ada@example.org"]).err().map(|fault| fault.code)
+        let own = ["ada.lovelace", "ada@example.org"].map(str::to_owned);
+        let checked = check("password", password, &own).and_then(|()| judge("password", password, &own));
+        checked.err().map(|fault| fault.code)
     }
 
     #[test]
@@ -67,5 +83,10 @@ mod tests {
         assert_eq!(code("correct horse battery staple"), None);
         assert_eq!(code("tinte kanne wolke"), None);
         assert_eq!(code("пароль из многих слов"), None);
+        assert_eq!(
+            code(&format!("{}tinte kanne wolke bahn", "a".repeat(30))),
+            None,
+            "one good end is enough"
+        );
     }
 }

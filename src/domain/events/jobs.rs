@@ -68,6 +68,8 @@ pub async fn enqueue(txn: &Txn, ctx: &Ctx, job: &Job) -> Result<()> {
 /// A job that is ours until the lease runs out.
 pub struct Claimed {
     id: Uuid,
+    /// Who holds it: a claim that ran out may be somebody else's by now, and is then theirs to settle.
+    worker: String,
     attempts: i32,
     max_attempts: i32,
     /// `None` when this version cannot read it: made by a newer one, or damaged.
@@ -104,6 +106,7 @@ pub async fn claim(app: &App, worker: &str, limit: u64) -> Result<Vec<Claimed>> 
         .into_iter()
         .map(|row| Claimed {
             id: row.id,
+            worker: worker.to_owned(),
             attempts: row.attempts,
             max_attempts: row.max_attempts,
             job: serde_json::from_value(row.payload).ok(),
@@ -130,9 +133,17 @@ pub async fn any_due(app: &App) -> Result<bool> {
     Ok(due.is_some())
 }
 
+impl Claimed {
+    /// Claimed more often than it may be tried: its workers died of it, or it of them.
+    pub const fn is_spent(&self) -> bool {
+        self.attempts > self.max_attempts
+    }
+}
+
 pub async fn complete(app: &App, claimed: &Claimed) -> Result<()> {
     let txn = app.db.begin().await?;
-    job::Entity::delete_by_id(claimed.id).exec(&*txn).await?;
+    let ours = job::Entity::delete_many().filter(job::Column::Id.eq(claimed.id));
+    ours.filter(job::Column::LockedBy.eq(&claimed.worker)).exec(&*txn).await?;
     txn.commit().await
 }
 
@@ -149,6 +160,7 @@ pub async fn fail(app: &App, claimed: &Claimed, error: &str) -> Result<bool> {
         .col_expr(job::Column::LockedUntil, Expr::value(None::<Timestamp>))
         .col_expr(job::Column::LastError, Expr::value(error))
         .filter(job::Column::Id.eq(claimed.id))
+        .filter(job::Column::LockedBy.eq(&claimed.worker))
         .exec(&*txn)
         .await?;
     txn.commit().await?;

@@ -33,7 +33,7 @@ pub async fn ensure_super_admin(ctx: &Ctx) -> Result<Option<String>> {
         Some(password) => {
             // On one's own machine any password will do; and judging one takes seventeen megabytes of word lists.
             if config.production() {
-                policy::check("DENIZEN_ADMIN_PASSWORD", password.expose(), &["admin"])?;
+                good_enough(ctx, "DENIZEN_ADMIN_PASSWORD", password.expose(), "admin").await?;
             }
             (password.expose().to_owned(), None)
         }
@@ -54,8 +54,21 @@ pub async fn ensure_super_admin(ctx: &Ctx) -> Result<Option<String>> {
         Ok(_) => Ok(shown),
         // Another instance that started at the same moment was faster.
         Err(Error::Faults(_)) if roles::service::super_admin_exists(&ctx.app.db).await? => Ok(None),
+        // Nobody else's account may keep the service from starting.
+        Err(Error::Faults(faults)) => {
+            let why = Error::Faults(faults);
+            tracing::error!(%why, "the super-administrator cannot be made: `denizen admin create --user-name …` can");
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
+}
+
+/// Refuses a password that is too weak for an administrator.
+pub async fn good_enough(ctx: &Ctx, field: &'static str, password: &str, user_name: &str) -> Result<()> {
+    let own = vec![user_name.to_owned()];
+    policy::check(field, password, &own)?;
+    ctx.app.hasher.judge(field, password, own).await
 }
 
 /// Makes a super-administrator, verified and active at once.

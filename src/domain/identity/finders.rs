@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use entity::{Timestamp, UserStatus, grant, membership, organization, role, user};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QuerySelect, Select,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QuerySelect,
+    QueryTrait, Select,
     sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use super::names;
 use crate::{
     authz::{Actor, Permission, Reach},
     context::Ctx,
+    domain::{orgs::service as orgs_of, roles::service as roles_of},
     error::Result,
     page::{self, Page, PageArgs, Sort},
 };
@@ -102,12 +104,12 @@ pub async fn list(
         (UserOrderField::LastLoginAt, _) => ("users:-login", user::Column::LastLoginAt),
     };
     let sort = Sort { list: name, column, id: user::Column::Id, order: order.order.clone() };
-    page::fetch(ctx.app.db.read(), visible(ctx).filter(matching(filter)), &sort, page).await
+    page::fetch(ctx.app.db.read(), visible(ctx).filter(matching(ctx, filter)), &sort, page).await
 }
 
 pub async fn count(ctx: &Ctx, filter: &UserFilter) -> Result<u64> {
     check(filter)?;
-    Ok(visible(ctx).filter(matching(filter)).count(ctx.app.db.read()).await?)
+    Ok(visible(ctx).filter(matching(ctx, filter)).count(ctx.app.db.read()).await?)
 }
 
 fn check(filter: &UserFilter) -> Result<()> {
@@ -117,12 +119,12 @@ fn check(filter: &UserFilter) -> Result<()> {
         emails,
         role_codes,
         org_codes,
-        status: _,
+        status,
         created_after: _,
         created_before: _,
     } = filter;
     let longest = [user_names, emails, role_codes, org_codes].into_iter().flatten().map(Vec::len).max();
-    page::check_filter(longest.max(ids.as_ref().map(Vec::len)))
+    page::check_filter(longest.max(ids.as_ref().map(Vec::len)).max(status.as_ref().map(Vec::len)))
 }
 
 /// Everybody whom the caller may read: themselves, and whoever is in reach of their `user.read`.
@@ -142,7 +144,7 @@ fn members_of(which: sea_orm::sea_query::SimpleExpr) -> SelectStatement {
     Query::select().column(membership::Column::UserId).from(membership::Entity).and_where(which).to_owned()
 }
 
-fn matching(filter: &UserFilter) -> Condition {
+fn matching(ctx: &Ctx, filter: &UserFilter) -> Condition {
     let UserFilter { ids, user_names, emails, role_codes, org_codes, status, created_after, created_before } =
         filter;
     let keys = |texts: &Vec<String>| texts.iter().map(|text| names::name_key(text)).collect::<Vec<_>>();
@@ -153,30 +155,30 @@ fn matching(filter: &UserFilter) -> Condition {
         .add_option(ids.as_ref().map(|ids| user::Column::Id.is_in(ids.iter().copied())))
         .add_option(user_names.as_ref().map(|names| user::Column::UserNameKey.is_in(keys(names))))
         .add_option(emails.as_ref().map(|emails| user::Column::EmailKey.is_in(addresses(emails))))
-        .add_option(role_codes.as_ref().map(|codes| user::Column::Id.in_subquery(holders_of(keys(codes)))))
         .add_option(
-            org_codes.as_ref().map(|codes| user::Column::Id.in_subquery(members_of_codes(keys(codes)))),
+            role_codes.as_ref().map(|codes| user::Column::Id.in_subquery(holders_of(ctx, keys(codes)))),
+        )
+        .add_option(
+            org_codes.as_ref().map(|codes| user::Column::Id.in_subquery(members_of_codes(ctx, keys(codes)))),
         )
         .add_option(status.as_ref().map(|status| user::Column::Status.is_in(status.iter().copied())))
         .add_option(created_after.map(|at| user::Column::CreatedAt.gt(at)))
         .add_option(created_before.map(|at| user::Column::CreatedAt.lt(at)))
 }
 
-fn holders_of(role_keys: Vec<String>) -> SelectStatement {
-    let roles = role::Entity::find()
-        .select_only()
-        .column(role::Column::Id)
-        .filter(role::Column::CodeKey.is_in(role_keys));
-    let roles = sea_orm::QueryTrait::into_query(roles);
-    Query::select()
-        .column(grant::Column::UserId)
-        .from(grant::Entity)
-        .and_where(grant::Column::RoleId.in_subquery(roles))
-        .to_owned()
+fn holders_of(ctx: &Ctx, role_keys: Vec<String>) -> SelectStatement {
+    let roles = role::Entity::find().select_only().column(role::Column::Id);
+    let roles = roles.filter(role::Column::CodeKey.is_in(role_keys)).into_query();
+    let holders = grant::Entity::find().select_only().column(grant::Column::UserId);
+    let holders =
+        holders.filter(grant::Column::RoleId.in_subquery(roles)).filter(roles_of::visible_grants(ctx));
+    holders.into_query()
 }
 
-fn members_of_codes(org_keys: Vec<String>) -> SelectStatement {
+fn members_of_codes(ctx: &Ctx, org_keys: Vec<String>) -> SelectStatement {
     let orgs = organization::Entity::find().select_only().column(organization::Column::Id);
-    let orgs = orgs.filter(organization::Column::CodeKey.is_in(org_keys));
-    members_of(membership::Column::OrganizationId.in_subquery(sea_orm::QueryTrait::into_query(orgs)))
+    let orgs = orgs.filter(organization::Column::CodeKey.is_in(org_keys)).into_query();
+    let members = membership::Entity::find().select_only().column(membership::Column::UserId);
+    let members = members.filter(membership::Column::OrganizationId.in_subquery(orgs));
+    members.filter(orgs_of::visible_memberships(ctx)).into_query()
 }

@@ -2,6 +2,12 @@
 //! here, is what is unique and what is looked up.
 
 use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
+
+/// No name or address is longer, and normalising takes time: of what is longer, nobody is meant.
+const LONGEST: usize = 1_000;
+/// A key that no row can have.
+const NOBODY: &str = "\u{fffd}";
 
 /// The key of a user name: the same for all spellings that a reader takes for the same. It never holds a NUL, which
 /// `PostgreSQL` would refuse even in a comparison.
@@ -9,6 +15,9 @@ use unicode_normalization::UnicodeNormalization;
 /// Composing can bring out a space or a capital that folding has then to see again (`¯` is a space and an accent), so
 /// the steps are repeated until nothing changes.
 pub fn name_key(text: &str) -> String {
+    if text.len() > LONGEST {
+        return NOBODY.to_owned();
+    }
     let mut key = folded(text);
     for _ in 0..4 {
         let again = folded(&key);
@@ -26,6 +35,16 @@ fn folded(text: &str) -> String {
     folded.trim().replace('\0', "\u{fffd}")
 }
 
+/// The key of an attempt whose name another attempt of the same mailbox holds: a name has no space in it, so it is none.
+pub fn waiting_key(key: &str, id: Uuid) -> String {
+    format!("{key} {}", id.simple())
+}
+
+/// Names that users could take for ours.
+pub fn is_reserved(name: &str) -> bool {
+    ["admin", "administrator", "root", "superadmin", "system"].contains(&name_key(name).as_str())
+}
+
 /// An address in a form that can be mailed to, and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
@@ -35,10 +54,15 @@ pub struct Email {
 
 /// `None` for what is no address.
 pub fn email(text: &str) -> Option<Email> {
+    if text.len() > LONGEST {
+        return None;
+    }
     let text: String = text.trim().nfkc().collect();
     let (local, domain) = text.rsplit_once('@')?;
     let domain = idna::domain_to_ascii_strict(domain).ok()?;
-    let dotted = domain.split('.').count() >= 2 && domain.len() <= 253;
+    // A host on the Internet has a name; `127.0.0.1` is not one.
+    let named = domain.rsplit('.').next().is_some_and(|last| !last.bytes().all(|byte| byte.is_ascii_digit()));
+    let dotted = named && domain.split('.').count() >= 2 && domain.len() <= 253;
     // The letters of RFC 5322's dot-atom, and any letter beyond ASCII (RFC 6531).
     let plain = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     let atoms = local.split('.').all(|atom| !atom.is_empty()) && local.chars().all(plain);
@@ -62,8 +86,11 @@ pub fn user_name_problem(name: &str) -> Option<&'static str> {
     if !(3..=64).contains(&length) {
         return Some("A user name has 3 to 64 characters.");
     }
-    let allowed = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
-    if !name.trim().chars().all(allowed) {
+    // Of the key, too: some letters come apart into others, and the fillers of Hangul are letters that nobody sees.
+    let allowed =
+        |c: char| (c.is_alphanumeric() && !('\u{115f}'..='\u{1160}').contains(&c)) || "._-@+".contains(c);
+    let key = name_key(name);
+    if !name.trim().chars().chain(key.chars()).all(allowed) {
         return Some("A user name has letters, digits and . _ - only.");
     }
     None
@@ -120,6 +147,7 @@ mod tests {
             "ada@example",
             "a@b@c.org",
             "ada@exa mple.org",
+            "ada@127.0.0.1",
             "ada@example..org",
             ".ada@example.org",
             "ada\0@example.org",
@@ -141,6 +169,20 @@ mod tests {
     #[test]
     fn a_masked_address_shows_one_letter() {
         assert_eq!(masked("ada@example.org"), "a•••@example.org");
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_name_is_nobody() {
+        assert_eq!(name_key(&"\u{fdfa}".repeat(400)), NOBODY);
+        assert_eq!(email(&format!("a@{}.org", "b".repeat(1_000))), None);
+    }
+
+    #[test]
+    fn names_that_nobody_can_see_are_refused() {
+        assert!(user_name_problem("ada.lovelace-1").is_none() && user_name_problem("ада").is_none());
+        for name in ["ada\u{3164}", "\u{115f}\u{115f}\u{115f}", "\u{fdfa}\u{fdfa}\u{fdfa}", "a b c"] {
+            assert!(user_name_problem(name).is_some(), "{name:?}");
+        }
     }
 
     proptest! {

@@ -1,16 +1,17 @@
 //! Registering: an unverified account, and a mail that proves the address.
 //!
 //! The answer and the work are the same whether or not the address is known. An unverified account blocks nothing:
-//! the address belongs to whoever proves it, and an old or repeated attempt gives its user name up.
+//! the address belongs to whoever proves it, and an attempt whose link has run out gives its user name up.
 
 use std::time::Duration;
 
-use entity::{CodePurpose, Timestamp, UserStatus, registration, user};
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, Set};
+use entity::{CodePurpose, Secret, Timestamp, UserStatus, registration, user};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use super::names::{self, Email};
 use crate::{
+    clock,
     context::Ctx,
     crypto,
     db::Txn,
@@ -52,44 +53,74 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
     let application_id = applications::service::named(ctx, registration.application_id.as_deref()).await?;
     let email = check(&registration)?;
+    ctx.app.hasher.judge("password", &registration.password, own_data(&registration)).await?;
     let hash = ctx.app.hasher.hash(&registration.password, ctx.app.random.as_ref()).await?;
-
-    let txn = ctx.app.db.begin().await?;
-    let owner = user::Entity::find()
-        .filter(user::Column::EmailKey.eq(&email.key))
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
-        .one(&*txn)
-        .await?;
-    let user_name = match &registration.user_name {
-        Some(name) => name.trim().to_owned(),
-        None => made_up_name(ctx),
-    };
-    give_up_earlier_attempt(&txn, ctx, &user_name, &email).await?;
-    let user = insert(&txn, ctx, &user_name, &email, registration).await?;
-    passwords::set(&txn, ctx, user.id, hash).await?;
-    registration::ActiveModel {
-        user_id: Set(user.id),
-        application_id: Set(application_id),
-        created_at: Set(ctx.now()),
-        last_login_at: Set(None),
+    let requested = registration.user_name.as_deref().map(|name| name.trim().to_owned());
+    let user_name = requested.unwrap_or_else(|| made_up_name(ctx));
+    let attempt = Attempt { application_id, user_name, email, hash, registration };
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match attempt.record(ctx).await {
+            // Another attempt took the name at the same moment: now it can be seen whose it is.
+            Err(Error::Conflict(_)) if tries < TRIES => {}
+            Err(error) => return Err(error.on_conflict("users.user_name_key", taken())),
+            Ok(()) => break,
+        }
     }
-    .insert(&*txn)
-    .await?;
-    let issued =
-        codes::issue(&txn, ctx, user.id, application_id, CodePurpose::VerifyEmail, &email.key).await?;
-    let notice = match owner {
-        // The code of this attempt is told to nobody, so the attempt leads nowhere.
-        Some(owner) => already_registered(ctx, owner, application_id)?,
-        None => verification(ctx, &user, &email, application_id, &issued),
-    };
-    notifications::send(&txn, ctx, notice).await?;
-    log::record(&txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
-    txn.commit().await?;
     Ok(Delivery {
-        destination: names::masked(&email.address),
+        destination: names::masked(&attempt.email.address),
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: RETRY_AFTER,
     })
+}
+
+const TRIES: u32 = 4;
+
+fn taken() -> Fault {
+    Fault::new(ErrorCode::Taken, &["userName"], "This user name is taken.")
+}
+
+/// A registration that is in order, about to be recorded.
+struct Attempt {
+    application_id: Uuid,
+    user_name: String,
+    email: Email,
+    hash: Secret,
+    registration: Registration,
+}
+
+impl Attempt {
+    async fn record(&self, ctx: &Ctx) -> Result<()> {
+        let Self { application_id, user_name, email, hash, registration } = self;
+        let txn = ctx.app.db.begin().await?;
+        let owner = user::Entity::find()
+            .filter(user::Column::EmailKey.eq(&email.key))
+            .filter(user::Column::EmailVerifiedAt.is_not_null())
+            .one(&*txn)
+            .await?;
+        let key = free_key(&txn, ctx, user_name, email).await?;
+        let user = insert(&txn, ctx, key, user_name, email, registration).await?;
+        passwords::set(&txn, ctx, user.id, hash.clone()).await?;
+        registration::ActiveModel {
+            user_id: Set(user.id),
+            application_id: Set(*application_id),
+            created_at: Set(ctx.now()),
+            last_login_at: Set(None),
+        }
+        .insert(&*txn)
+        .await?;
+        let purpose = CodePurpose::VerifyEmail;
+        let issued = codes::issue(&txn, ctx, user.id, *application_id, purpose, &email.key).await?;
+        let notice = match owner {
+            // The code of this attempt is told to nobody, so the attempt leads nowhere.
+            Some(owner) => already_registered(ctx, owner, *application_id)?,
+            None => verification(ctx, &user, email, *application_id, &issued),
+        };
+        notifications::send(&txn, ctx, notice).await?;
+        log::record(&txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
+        txn.commit().await
+    }
 }
 
 /// Every fault at once.
@@ -122,20 +153,26 @@ fn check(registration: &Registration) -> Result<Email> {
             faults.push(Fault::invalid(field, problem));
         }
     }
-    let own = [user_name, name, given_name, family_name, email];
-    let own: Vec<&str> = own.into_iter().filter_map(|text| text.as_deref()).collect();
-    let local = email.as_deref().and_then(|email| email.split('@').next());
-    let own: Vec<&str> = own.into_iter().chain(local).collect();
-    faults.extend(policy::check("password", password, &own).err());
+    faults.extend(policy::check("password", password, &own_data(registration)).err());
     match parsed {
         Some(email) if faults.is_empty() => Ok(email),
         _ => Err(Error::Faults(faults)),
     }
 }
 
+/// What a password of this person must not be made of.
+fn own_data(registration: &Registration) -> Vec<String> {
+    let Registration { user_name, email, name, given_name, family_name, .. } = registration;
+    let local = email.as_deref().and_then(|email| email.split('@').next()).map(str::to_owned);
+    [user_name, name, given_name, family_name, email].into_iter().flatten().cloned().chain(local).collect()
+}
+
 fn user_name_fault(name: &str, email: Option<&Email>) -> Option<Fault> {
     if let Some(problem) = names::user_name_problem(name) {
         return Some(Fault::invalid("userName", problem));
+    }
+    if names::is_reserved(name) {
+        return Some(taken());
     }
     let own = email.is_some_and(|email| email.key == names::name_key(name));
     let message = "A user name that looks like an address or a phone number must be your own.";
@@ -150,26 +187,35 @@ fn made_up_name(ctx: &Ctx) -> String {
     format!("user-{}", letters.to_lowercase())
 }
 
-/// Frees the user name from an attempt of the same mailbox, or from one whose link has run out.
-async fn give_up_earlier_attempt(txn: &Txn, ctx: &Ctx, user_name: &str, email: &Email) -> Result<()> {
-    let dead = Condition::any()
-        .add(user::Column::EmailKey.eq(&email.key))
-        .add(user::Column::CreatedAt.lt(ctx.now().minus(codes::LINK_TTL)));
-    user::Entity::delete_many()
-        .filter(user::Column::UserNameKey.eq(names::name_key(user_name)))
-        .filter(user::Column::Status.eq(UserStatus::Unverified))
-        .filter(dead)
-        .exec(&**txn)
-        .await?;
-    Ok(())
+/// The key under which the attempt is kept. Attempts of one mailbox for one name live side by side until the mailbox is
+/// proved, for nobody can tell whose is whose; all but the first wait under a key that is no name. An attempt of
+/// another mailbox keeps the name until its link has run out.
+async fn free_key(txn: &Txn, ctx: &Ctx, user_name: &str, email: &Email) -> Result<String> {
+    let key = names::name_key(user_name);
+    let Some(holder) = user::Entity::find().filter(user::Column::UserNameKey.eq(&key)).one(&**txn).await?
+    else {
+        return Ok(key);
+    };
+    if holder.status != UserStatus::Unverified {
+        return Err(taken().into());
+    }
+    if holder.created_at.plus(codes::LINK_TTL) <= ctx.now() {
+        user::Entity::delete_by_id(holder.id).exec(&**txn).await?;
+        return Ok(key);
+    }
+    if holder.email_key.as_ref() != Some(&email.key) {
+        return Err(taken().into());
+    }
+    Ok(names::waiting_key(&key, ctx.new_id()))
 }
 
 async fn insert(
     txn: &Txn,
     ctx: &Ctx,
+    user_name_key: String,
     user_name: &str,
     email: &Email,
-    from: Registration,
+    from: &Registration,
 ) -> Result<user::Model> {
     let now = ctx.now();
     let Registration {
@@ -186,12 +232,12 @@ async fn insert(
     let row = user::ActiveModel {
         id: Set(ctx.new_id()),
         user_name: Set(user_name.to_owned()),
-        user_name_key: Set(names::name_key(user_name)),
-        name: Set(name),
-        given_name: Set(given_name),
-        family_name: Set(family_name),
-        gender: Set(gender),
-        locale: Set(locale),
+        user_name_key: Set(user_name_key),
+        name: Set(name.clone()),
+        given_name: Set(given_name.clone()),
+        family_name: Set(family_name.clone()),
+        gender: Set(gender.clone()),
+        locale: Set(locale.clone()),
         avatar_url: Set(None),
         status: Set(UserStatus::Unverified),
         email: Set(Some(email.address.clone())),
@@ -204,8 +250,7 @@ async fn insert(
         updated_at: Set(now),
         last_login_at: Set(None),
     };
-    let taken = || Fault::new(ErrorCode::Taken, &["userName"], "This user name is taken.");
-    row.insert(&**txn).await.map_err(|error| Error::from(error).on_conflict("users.user_name_key", taken()))
+    Ok(row.insert(&**txn).await?)
 }
 
 fn verification(
@@ -225,8 +270,16 @@ fn verification(
             code: issued.code.clone(),
             code_minutes: codes::CODE_TTL.as_secs() / 60,
             link_hours: codes::LINK_TTL.as_secs() / 3_600,
+            asked_from: asked_from(ctx),
         },
     }
+}
+
+/// When and from where the registration came: so that its reader can tell it from somebody else's.
+fn asked_from(ctx: &Ctx) -> String {
+    let ip = ctx.request.ip.map(|ip| format!(", from {ip}")).unwrap_or_default();
+    let agent = ctx.request.user_agent.as_deref().map(|agent| format!(" ({agent})")).unwrap_or_default();
+    format!("{}{ip}{agent}", clock::rfc3339(ctx.now()))
 }
 
 fn already_registered(ctx: &Ctx, owner: user::Model, application_id: Uuid) -> Result<Notice> {

@@ -1,7 +1,11 @@
 //! Verifying: the proof of the mailbox makes the account active, and ends whatever else was planted on the address.
 
-use entity::{CodePurpose, UserStatus, user};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+use entity::{CodePurpose, UserStatus, one_time_code, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+};
+use uuid::Uuid;
 
 use super::names;
 use crate::{
@@ -26,27 +30,53 @@ pub enum Proof {
 }
 
 pub async fn verify(ctx: &Ctx, proof: Proof) -> Result<user::Model> {
-    match proof {
-        Proof::Token(token) => {
-            let txn = ctx.app.db.begin().await?;
-            let spent = codes::spend_token(&txn, ctx, CodePurpose::VerifyEmail, &token).await?;
-            finish(txn, ctx, spent.map_err(|code| refusal(code, "token"))?, "token").await
-        }
-        Proof::Code { user_name, code } => {
-            let pending = user::Entity::find()
-                .filter(user::Column::UserNameKey.eq(names::name_key(&user_name)))
-                .filter(user::Column::Status.eq(UserStatus::Unverified))
-                .one(ctx.app.db.read())
-                .await?;
-            // A name that nobody is registering under is answered like a wrong code.
-            let pending = pending.ok_or_else(|| refusal(ErrorCode::WrongCode, "code"))?;
-            let right = codes::check_code(ctx, pending.id, CodePurpose::VerifyEmail, code.trim()).await?;
-            let right = right.map_err(|code| refusal(code, "code"))?;
-            let txn = ctx.app.db.begin().await?;
-            let spent = codes::spend(&txn, ctx, right).await?;
-            finish(txn, ctx, spent.map_err(|code| refusal(code, "code"))?, "code").await
+    let (row, field) = match proof {
+        Proof::Token(token) => (codes::find_token(ctx, CodePurpose::VerifyEmail, &token).await?, "token"),
+        Proof::Code { user_name, code } => (right_code(ctx, &user_name, code.trim()).await?, "code"),
+    };
+    let row = row.map_err(|code| refusal(code, field))?;
+    let txn = ctx.app.db.begin().await?;
+    lock_mailbox(&txn, ctx, &row.target).await?;
+    let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
+    finish(txn, ctx, spent, field).await
+}
+
+/// The code of one of the attempts that wait under this name. A name that nobody registers under is answered like a
+/// wrong code.
+async fn right_code(
+    ctx: &Ctx,
+    user_name: &str,
+    code: &str,
+) -> Result<Result<one_time_code::Model, ErrorCode>> {
+    let key = names::name_key(user_name);
+    let pending =
+        |which| user::Entity::find().filter(user::Column::Status.eq(UserStatus::Unverified)).filter(which);
+    let first = pending(user::Column::UserNameKey.eq(&key)).one(ctx.app.db.read()).await?;
+    let Some(mailbox) = first.and_then(|user| user.email_key) else {
+        return Ok(Err(ErrorCode::WrongCode));
+    };
+    let attempts = pending(user::Column::EmailKey.eq(mailbox)).order_by_desc(user::Column::CreatedAt);
+    let mut answer = Err(ErrorCode::WrongCode);
+    for attempt in attempts.all(ctx.app.db.read()).await? {
+        if names::name_key(&attempt.user_name) == key {
+            answer = codes::check_code(ctx, attempt.id, CodePurpose::VerifyEmail, code).await?;
+            if answer.is_ok() {
+                break;
+            }
         }
     }
+    Ok(answer)
+}
+
+/// Proofs of one mailbox queue here. Without it two of them could each hold what the other is about to delete.
+async fn lock_mailbox(txn: &Txn, ctx: &Ctx, email_key: &str) -> Result<()> {
+    if ctx.app.db.backend() == DbBackend::Postgres {
+        let rows = user::Entity::find().select_only().column(user::Column::Id);
+        let rows =
+            rows.filter(user::Column::EmailKey.eq(email_key)).order_by_asc(user::Column::Id).lock_exclusive();
+        rows.into_tuple::<Uuid>().all(&**txn).await?;
+    }
+    Ok(())
 }
 
 fn refusal(code: ErrorCode, field: &str) -> Fault {
@@ -54,7 +84,7 @@ fn refusal(code: ErrorCode, field: &str) -> Fault {
         ErrorCode::Expired => "This has run out: ask for a new mail.",
         ErrorCode::AlreadyUsed => "This was used already.",
         ErrorCode::TooManyAttempts => "Too many wrong codes: ask for a new mail.",
-        _ => "This is not right: take the newest mail.",
+        _ => "This is not right, or it is over.",
     };
     Fault::new(code, &[field], message)
 }
@@ -65,21 +95,29 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
     let same = |user: &user::Model| user.email_key.as_ref() == Some(&spent.target);
     let pending = found.filter(|user| same(user) && user.status == UserStatus::Unverified);
     let pending = pending.ok_or_else(|| refusal(ErrorCode::AlreadyUsed, field))?;
-    let now = ctx.now();
-    let mut row = pending.into_active_model();
-    row.status = Set(UserStatus::Active);
-    row.email_verified_at = Set(Some(now));
-    row.updated_at = Set(now);
-    let taken = || Fault::new(ErrorCode::Taken, &[field], "This address belongs to another account by now.");
-    let user = row
-        .update(&*txn)
-        .await
-        .map_err(|error| Error::from(error).on_conflict("users.email_key", taken()))?;
     user::Entity::delete_many()
         .filter(user::Column::EmailKey.eq(&spent.target))
         .filter(user::Column::Status.eq(UserStatus::Unverified))
+        .filter(user::Column::Id.ne(pending.id))
         .exec(&*txn)
         .await?;
+    let now = ctx.now();
+    let key = names::name_key(&pending.user_name);
+    let mut row = pending.into_active_model();
+    row.user_name_key = Set(key);
+    row.status = Set(UserStatus::Active);
+    row.email_verified_at = Set(Some(now));
+    row.updated_at = Set(now);
+    let taken = |what: &'static str| Fault::new(ErrorCode::Taken, &[field], what);
+    let user = row.update(&*txn).await.map_err(|error| {
+        let error = Error::from(error);
+        let error =
+            error.on_conflict("users.email_key", taken("This address belongs to another account by now."));
+        error.on_conflict(
+            "users.user_name_key",
+            taken("The user name was taken meanwhile: register with another."),
+        )
+    })?;
     log::record(&txn, ctx, NewEvent::of(EventType::UserVerified).on(Kind::User, user.id)).await?;
     if let Some(to) = user.email.clone() {
         let template = Template::Welcome { user_name: user.user_name.clone() };

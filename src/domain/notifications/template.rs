@@ -7,7 +7,15 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "template", rename_all = "snake_case")]
 pub enum Template {
     /// Proves that the address is theirs who registered.
-    VerifyEmail { user_name: String, link: String, code: String, code_minutes: u64, link_hours: u64 },
+    VerifyEmail {
+        user_name: String,
+        link: String,
+        code: String,
+        code_minutes: u64,
+        link_hours: u64,
+        /// When and from where the registration came.
+        asked_from: String,
+    },
     /// Told instead to the owner of an address that somebody registers again.
     AlreadyRegistered { user_name: String, public_url: String },
     /// The registration is complete.
@@ -31,14 +39,15 @@ impl Template {
 
     pub fn render(&self) -> Message {
         match self {
-            Self::VerifyEmail { user_name, link, code, code_minutes, link_hours } => Message {
+            Self::VerifyEmail { user_name, link, code, code_minutes, link_hours, asked_from } => Message {
                 subject: "Confirm your address".to_owned(),
                 text: format!(
                     "Hello {user_name},\n\n\
                      open this link to confirm your address and finish your registration:\n\n{link}\n\n\
                      or enter this code: {code}\n\n\
                      The code is good for {code_minutes} minutes, the link for {link_hours} hours.\n\
-                     If you did not register, ignore this mail: without it nothing happens.\n"
+                     This registration was made at {asked_from}.\n\
+                     If that was not you, ignore this mail, and confirm only your own: without it nothing happens.\n"
                 ),
                 html: page(&[
                     format!("Hello {},", escape(user_name)),
@@ -47,7 +56,9 @@ impl Template {
                     format!("or enter this code: <strong>{}</strong>", escape(code)),
                     format!(
                         "The code is good for {code_minutes} minutes, the link for {link_hours} hours. \
-                         If you did not register, ignore this mail: without it nothing happens."
+                         This registration was made at {}. If that was not you, ignore this mail, and confirm only \
+                         your own: without it nothing happens.",
+                        escape(asked_from)
                     ),
                 ]),
             },

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use entity::{membership, organization};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, Order, PaginatorTrait, QueryFilter, Select, sea_query::Query,
+    ColumnTrait, Condition, EntityTrait, Order, PaginatorTrait, QueryFilter, Select,
+    sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -82,11 +83,35 @@ pub async fn primary_of_users(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashMap<Uu
     let rows = membership::Entity::find()
         .filter(membership::Column::UserId.is_in(user_ids.iter().copied()))
         .filter(membership::Column::IsPrimary.eq(true))
-        .filter(visibility(ctx))
+        .filter(visible_memberships(ctx))
         .find_also_related(organization::Entity)
         .all(ctx.app.db.read())
         .await?;
     Ok(rows.into_iter().filter_map(|(membership, org)| Some((membership.user_id, org?))).collect())
+}
+
+/// The memberships that the caller may know of: their own, and those of organisations that they belong to, or in which
+/// they read users. That an organisation is listed tells nobody who its members are. Fields and filters ask the same.
+pub fn visible_memberships(ctx: &Ctx) -> Condition {
+    let Some(id) = ctx.actor.user_id() else {
+        let all = matches!(ctx.actor, Actor::System);
+        return if all { Condition::all() } else { Condition::any().add(Expr::value(false)) };
+    };
+    match ctx.actor.reach(Permission::UserRead) {
+        Reach::Everywhere => Condition::all(),
+        Reach::Orgs(orgs) => Condition::any()
+            .add(membership::Column::UserId.eq(id))
+            .add(membership::Column::OrganizationId.in_subquery(own_organizations(id)))
+            .add(membership::Column::OrganizationId.is_in(orgs)),
+    }
+}
+
+fn own_organizations(user_id: Uuid) -> SelectStatement {
+    Query::select()
+        .column(membership::Column::OrganizationId)
+        .from(membership::Entity)
+        .and_where(membership::Column::UserId.eq(user_id))
+        .to_owned()
 }
 
 fn visible(ctx: &Ctx) -> Select<organization::Entity> {
@@ -102,11 +127,7 @@ fn visibility(ctx: &Ctx) -> Condition {
         let all = matches!(ctx.actor, Actor::System);
         return if all { Condition::all() } else { Condition::any().add(listed) };
     };
-    let own = Query::select()
-        .column(membership::Column::OrganizationId)
-        .from(membership::Entity)
-        .and_where(membership::Column::UserId.eq(user.user_id))
-        .to_owned();
+    let own = own_organizations(user.user_id);
     match ctx.actor.reach(Permission::OrgRead) {
         Reach::Everywhere => Condition::all(),
         Reach::Orgs(orgs) => Condition::any()

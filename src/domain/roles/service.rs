@@ -136,14 +136,9 @@ pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<Ha
 /// The distinct roles of these users, as far as the caller may know of them: all of one's own; of others those that
 /// hold where the caller reads users.
 pub async fn of_users(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<role::Model>>> {
-    let mut seen = Condition::any().add_option(ctx.actor.user_id().map(|id| grant::Column::UserId.eq(id)));
-    seen = match ctx.actor.reach(Permission::UserRead) {
-        Reach::Everywhere => Condition::all(),
-        Reach::Orgs(orgs) => seen.add(grant::Column::OrganizationId.is_in(orgs)),
-    };
     let rows = grant::Entity::find()
         .filter(grant::Column::UserId.is_in(user_ids.iter().copied()))
-        .filter(seen)
+        .filter(visible_grants(ctx))
         .find_also_related(role::Entity)
         .order_by_asc(role::Column::CodeKey)
         .all(ctx.app.db.read())
@@ -154,6 +149,17 @@ pub async fn of_users(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<
         held.extend(role.filter(|role| held.last().is_none_or(|last| last.id != role.id)));
     }
     Ok(roles)
+}
+
+/// The grants that the caller may know of: their own, and those that hold where they read users. Fields and filters
+/// ask the same, or a filter would tell what a field hides.
+pub fn visible_grants(ctx: &Ctx) -> Condition {
+    match ctx.actor.reach(Permission::UserRead) {
+        Reach::Everywhere => Condition::all(),
+        Reach::Orgs(orgs) => Condition::any()
+            .add_option(ctx.actor.user_id().map(|id| grant::Column::UserId.eq(id)))
+            .add(grant::Column::OrganizationId.is_in(orgs)),
+    }
 }
 
 /// The scopes that the row names; a word that this version does not know names none.

@@ -12,12 +12,15 @@ use aws_lc_rs::{
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair},
 };
 use data_encoding::BASE64URL_NOPAD;
-use entity::{Timestamp, signing_key};
+use entity::{Timestamp, installation, signing_key};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey,
     jwk::{Jwk, PublicKeyUse},
 };
-use sea_orm::{ActiveModelTrait, EntityTrait, QueryOrder, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Set,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -25,6 +28,7 @@ use crate::{
     config::TokenAlgorithm,
     context::Ctx,
     crypto::{Purpose, Vault},
+    db::Txn,
     domain::events::log::{self, EventType, NewEvent},
     error::{Error, Result},
 };
@@ -52,6 +56,8 @@ struct Known {
 
 /// How often at most an unknown `kid` makes us look whether another instance has a new key.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long the keys are published as they were read.
+const PUBLISHED_FOR: Duration = Duration::from_secs(30);
 
 impl Keyring {
     /// The key to sign with.
@@ -61,7 +67,7 @@ impl Keyring {
     }
 
     /// The published keys: every one that a token in force may have been signed with.
-    pub fn published(&self) -> Vec<serde_json::Value> {
+    fn published(&self) -> Vec<serde_json::Value> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut keys: Vec<_> = known.by_kid.values().collect();
         keys.sort_by_key(|key| std::cmp::Reverse(key.active_from));
@@ -86,7 +92,10 @@ pub async fn find(app: &App, kid: &str) -> Result<Option<Arc<SigningKey>>> {
     if let Some(key) = app.keyring.find(kid) {
         return Ok(Some(key));
     }
-    let fresh = app.keyring.read_at().is_some_and(|at| app.clock.now().since(at) < LOOK_AGAIN);
+    let fresh = app
+        .keyring
+        .read_at()
+        .is_some_and(|at| at <= app.clock.now() && app.clock.now().since(at) < LOOK_AGAIN);
     if !fresh {
         load(app).await?;
     }
@@ -97,10 +106,51 @@ pub async fn find(app: &App, kid: &str) -> Result<Option<Arc<SigningKey>>> {
 pub async fn ensure(ctx: &Ctx) -> Result<()> {
     load(&ctx.app).await?;
     if ctx.app.keyring.signing().is_err() {
-        create(ctx).await?;
+        create_alone(ctx).await?;
         load(&ctx.app).await?;
     }
     Ok(())
+}
+
+/// Of several instances that start at once one makes the key: the row of the installation is their lock, and whoever
+/// comes later finds the key.
+async fn create_alone(ctx: &Ctx) -> Result<()> {
+    let txn = ctx.app.db.begin().await?;
+    if ctx.app.db.backend() == DbBackend::Postgres {
+        installation::Entity::find_by_id(1).lock_exclusive().one(&*txn).await?;
+    }
+    let algorithm = algorithm_name(signature_algorithm(ctx.app.config.tokens.token_alg));
+    let now = ctx.now();
+    let made = signing_key::Entity::find()
+        .filter(signing_key::Column::Algorithm.eq(&algorithm))
+        .filter(signing_key::Column::RetiredAt.is_null())
+        .filter(
+            Condition::any()
+                .add(signing_key::Column::ExpiresAt.is_null())
+                .add(signing_key::Column::ExpiresAt.gt(now)),
+        )
+        .count(&*txn)
+        .await?;
+    if made == 0 {
+        create(&txn, ctx).await?;
+    }
+    txn.commit().await
+}
+
+fn algorithm_name(algorithm: Algorithm) -> String {
+    format!("{algorithm:?}")
+}
+
+/// The published keys, read again when they were read a while ago: another instance may have made one.
+pub async fn published(app: &App) -> Result<Vec<serde_json::Value>> {
+    let fresh = app
+        .keyring
+        .read_at()
+        .is_some_and(|at| at <= app.clock.now() && app.clock.now().since(at) < PUBLISHED_FOR);
+    if !fresh {
+        load(app).await?;
+    }
+    Ok(app.keyring.published())
 }
 
 async fn load(app: &App) -> Result<()> {
@@ -139,17 +189,16 @@ fn open(vault: &Vault, row: signing_key::Model) -> Result<SigningKey> {
     })
 }
 
-async fn create(ctx: &Ctx) -> Result<()> {
+async fn create(txn: &Txn, ctx: &Ctx) -> Result<()> {
     let algorithm = signature_algorithm(ctx.app.config.tokens.token_alg);
     let (id, now) = (ctx.new_id(), ctx.now());
     let kid = BASE64URL_NOPAD.encode(id.as_bytes());
     let (private, public) = generate(algorithm, &kid)?;
     let sealed = ctx.app.vault.seal(Purpose::SigningKey, &private, ctx.app.random.as_ref())?;
-    let txn = ctx.app.db.begin().await?;
     signing_key::ActiveModel {
         id: Set(id),
         kid: Set(kid.clone()),
-        algorithm: Set(format!("{algorithm:?}")),
+        algorithm: Set(algorithm_name(algorithm)),
         public_jwk: Set(serde_json::to_value(public).map_err(Error::internal)?),
         sealed_private: Set(sealed),
         created_at: Set(now),
@@ -157,11 +206,10 @@ async fn create(ctx: &Ctx) -> Result<()> {
         retired_at: Set(None),
         expires_at: Set(None),
     }
-    .insert(&*txn)
+    .insert(&**txn)
     .await?;
-    let data = serde_json::json!({ "kid": kid, "algorithm": format!("{algorithm:?}") });
-    log::record(&txn, ctx, NewEvent::of(EventType::KeyRotated).with(data)).await?;
-    txn.commit().await
+    let data = serde_json::json!({ "kid": kid, "algorithm": algorithm_name(algorithm) });
+    log::record(txn, ctx, NewEvent::of(EventType::KeyRotated).with(data)).await
 }
 
 const fn signature_algorithm(setting: TokenAlgorithm) -> Algorithm {

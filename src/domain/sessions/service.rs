@@ -186,10 +186,14 @@ pub async fn logout(ctx: &Ctx, extent: Logout, refresh_token: Option<&str>) -> R
     Ok(ended.len() as u64)
 }
 
-/// The session and the user that a refresh token belongs to.
+/// The live session, and its user, that a refresh token in force belongs to.
 async fn session_of(ctx: &Ctx, refresh_token: &str) -> Result<Option<(Uuid, Uuid)>> {
     let found = refresh_token::Entity::find()
         .filter(refresh_token::Column::TokenHash.eq(crypto::token_hash(refresh_token)))
+        .filter(refresh_token::Column::UsedAt.is_null())
+        .filter(refresh_token::Column::ExpiresAt.gt(ctx.now()))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(ctx.now()))
         .find_also_related(session::Entity)
         .one(ctx.app.db.read())
         .await?;

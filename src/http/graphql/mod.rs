@@ -108,6 +108,8 @@ async fn serve<E: Engine>(engine: &E, parts: &Parts, body: Body) -> Result<Answe
             // One after the other: a batch is one caller's, and takes no more of the machine than one request.
             for call in calls {
                 answers.push(answer(engine, &caller, call, operations).await);
+                // The time limit of the request can act only where somebody waits.
+                tokio::task::yield_now().await;
             }
             Ok(Answers::Batch(answers))
         }

@@ -32,7 +32,7 @@ pub enum Operations {
 /// Makes an executable request out of a call. The document is parsed here and nowhere else: async-graphql takes the
 /// parsed one, and keeps the text only for its extensions.
 pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Request, Fault> {
-    let Call { query, operation_name, variables, extensions } = call;
+    let Call { query, operation_name, mut variables, extensions } = call;
     // Persisted queries will be looked up here, by `extensions.persistedQuery`.
     let Some(query) = query else {
         return Err(Fault::bad_request("A \"query\" is needed."));
@@ -43,12 +43,24 @@ pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Re
     check_kind(operation.node.ty, operations)?;
     limits::check(&document, &operation.node, &variables, limits)?;
     check_variables(&operation.node, &variables)?;
+    fill_in_defaults(&operation.node, &mut variables);
 
     let mut request = Request::new(query).variables(variables);
     request.operation_name = operation_name;
     request.extensions = extensions;
     request.set_parsed_query(document);
     Ok(request)
+}
+
+/// async-graphql knows a variable's default where it is an argument, but not where it decides `@include` or `@skip`.
+fn fill_in_defaults(operation: &OperationDefinition, variables: &mut Variables) {
+    for definition in &operation.variable_definitions {
+        if let Some(default) = &definition.node.default_value
+            && !variables.contains_key(&definition.node.name.node)
+        {
+            variables.insert(definition.node.name.node.clone(), default.node.clone());
+        }
+    }
 }
 
 /// The operation that will run.

@@ -3,6 +3,12 @@
 use super::*;
 
 #[tokio::test]
+async fn defaults_of_variables_decide_what_is_included() {
+    let seen = ask("query ($yes: Boolean = true) { hello @include(if: $yes) }").await;
+    assert_eq!(seen.json["data"].as_object().map(serde_json::Map::len), Some(1), "{}", seen.json);
+}
+
+#[tokio::test]
 async fn a_query_is_answered() {
     let seen = ask("{ hello }").await;
     assert_eq!((seen.status, seen.json), (200, json!({ "data": { "hello": "world" } })));
