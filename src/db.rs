@@ -3,7 +3,15 @@
 //! `SQLite` has one writer. All writes share one connection and begin as `IMMEDIATE`, so they queue here, in order,
 //! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
 
-use std::{ops::Deref, os::unix::fs::DirBuilderExt as _, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    os::unix::fs::DirBuilderExt as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
@@ -22,6 +30,7 @@ pub struct Db {
     write: DatabaseConnection,
     /// Rung after each commit: there may be work for the worker.
     pub committed: Arc<Notify>,
+    statements: Arc<AtomicU64>,
 }
 
 /// A statement that takes longer is given up by the server: no request waits so long.
@@ -31,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Db {
     pub async fn connect(config: &config::Database) -> Result<Self> {
-        let (read, write) = match &config.database_url {
+        let (mut read, mut write) = match &config.database_url {
             DatabaseUrl::Postgres(url) => {
                 let mut options = ConnectOptions::new(url.expose());
                 // A ping before each use costs more than a query: only what has lain idle is asked whether it lives.
@@ -61,7 +70,19 @@ impl Db {
                 (connect(readers).await?, write)
             }
         };
-        Ok(Self { read, write, committed: Arc::new(Notify::new()) })
+        let statements = Arc::new(AtomicU64::new(0));
+        count(&mut read, &statements);
+        if config.database_url.is_sqlite() {
+            count(&mut write, &statements);
+        } else {
+            write = read.clone();
+        }
+        Ok(Self { read, write, committed: Arc::new(Notify::new()), statements })
+    }
+
+    /// How many statements were sent so far.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// For reading outside a transaction.
@@ -106,6 +127,13 @@ impl Db {
 async fn connect(mut options: ConnectOptions) -> Result<DatabaseConnection> {
     options.acquire_timeout(PATIENCE).connect_timeout(PATIENCE).sqlx_logging(false);
     Ok(Database::connect(options).await?)
+}
+
+fn count(connection: &mut DatabaseConnection, statements: &Arc<AtomicU64>) {
+    let statements = Arc::clone(statements);
+    connection.set_metric_callback(move |_| {
+        statements.fetch_add(1, Ordering::Relaxed);
+    });
 }
 
 fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {

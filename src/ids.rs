@@ -18,10 +18,12 @@ pub enum Kind {
     Session,
     Application,
     Event,
+    Model,
+    Invitation,
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::User,
         Self::Organization,
         Self::Membership,
@@ -29,6 +31,8 @@ impl Kind {
         Self::Session,
         Self::Application,
         Self::Event,
+        Self::Model,
+        Self::Invitation,
     ];
 
     pub const fn prefix(self) -> &'static str {
@@ -40,6 +44,8 @@ impl Kind {
             Self::Session => "session",
             Self::Application => "app",
             Self::Event => "evt",
+            Self::Model => "model",
+            Self::Invitation => "inv",
         }
     }
 

@@ -12,6 +12,8 @@ pub mod event_target;
 pub mod grant;
 /// The one row that says this database belongs to an installation, and to which secret.
 pub mod installation;
+/// Who was invited into which organisation.
+pub mod invitation;
 /// Work to be done after the commit, at least once.
 pub mod job;
 /// Who belongs to which organisation.
@@ -26,6 +28,8 @@ pub mod one_time_code;
 pub mod organization;
 /// Password hashes, apart from the people.
 pub mod password;
+/// What an account joins once its address is proved.
+pub mod pending_membership;
 /// Refresh tokens, single-use and in families: a session is the family.
 pub mod refresh_token;
 /// Which application knows which person.
@@ -46,6 +50,7 @@ mod timestamp;
 
 pub use application::IdentityBackend;
 pub use event::ActorKind;
+pub use invitation::InvitationStatus;
 pub use job::JobState;
 pub use notification::NotificationState;
 pub use one_time_code::{Channel, CodePurpose};

@@ -2,6 +2,7 @@
 //! those follow the present. Refuses to go back: an older program works on a newer schema instead.
 
 mod m20261121_1_core;
+mod m20261121_2_people;
 mod schema;
 
 use std::collections::HashSet;
@@ -25,7 +26,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_1_core::Core)]
+        vec![Box::new(m20261121_1_core::Core), Box::new(m20261121_2_people::People)]
     }
 
     /// The stock version refuses a database that knows a migration this program does not. During a rolling update

@@ -52,6 +52,15 @@ impl Grants {
         self.orgs.iter().filter(|(_, held)| held.contains(permission)).map(|(id, _)| *id).collect()
     }
 
+    /// Whether whoever holds this holds all of that, wherever it is held: nobody touches an account that holds more.
+    pub fn cover(&self, other: &Self) -> bool {
+        let within = |scope: Scope, wanted: PermissionSet| {
+            wanted.iter().all(|permission| self.allow(permission, scope))
+        };
+        within(Scope::Platform, other.platform)
+            && other.orgs.iter().all(|(id, wanted)| within(Scope::Org(*id), *wanted))
+    }
+
     /// Everything held anywhere: the `scope` of an access token.
     pub fn union(&self) -> PermissionSet {
         self.orgs.values().fold(self.platform, |all, held| all.union(*held))
@@ -109,6 +118,15 @@ impl Actor {
         if self.may(permission, scope) { Ok(()) } else { Err(Error::forbidden()) }
     }
 
+    /// Whether the caller holds everything that is held there.
+    pub fn covers(&self, grants: &Grants) -> bool {
+        match self {
+            Self::Anonymous => grants.union() == PermissionSet::default(),
+            Self::System => true,
+            Self::User(user) => user.grants.cover(grants),
+        }
+    }
+
     /// How far the permission reaches.
     pub fn reach(&self, permission: Permission) -> Reach {
         if self.may(permission, Scope::Platform) {
@@ -142,6 +160,19 @@ mod tests {
         assert!(!grants.allow(Permission::UserRead, Scope::Platform));
         assert!(!grants.allow(Permission::UserUpdate, Scope::Org(mine)));
         assert_eq!(grants.orgs_with(Permission::UserRead), [mine]);
+    }
+
+    #[test]
+    fn more_covers_less_and_never_the_other_way() {
+        let (mine, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let of = |organization| {
+            let mut grants = Grants::default();
+            grants.add(PermissionSet::of(&[Permission::UserRead]), organization);
+            grants
+        };
+        assert!(of(None).cover(&of(Some(mine))) && of(None).cover(&of(None)));
+        assert!(of(Some(mine)).cover(&of(Some(mine))) && of(Some(mine)).cover(&Grants::default()));
+        assert!(!of(Some(mine)).cover(&of(None)) && !of(Some(mine)).cover(&of(Some(other))));
     }
 
     #[test]

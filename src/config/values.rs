@@ -118,6 +118,12 @@ pub enum DatabaseUrl {
     Postgres(Sensitive),
 }
 
+impl DatabaseUrl {
+    pub const fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+}
+
 impl FromStr for DatabaseUrl {
     type Err = String;
 

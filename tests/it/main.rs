@@ -23,6 +23,7 @@ mod process;
 mod schema;
 mod schema_drift;
 mod sessions;
+mod statements;
 mod support;
 mod tidy;
 mod wire;

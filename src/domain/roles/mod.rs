@@ -2,6 +2,7 @@
 //!
 //! Owns the built-in roles and grants. Refuses to let a row differ from the policy table where a role is built in.
 
+pub mod authority;
 pub mod loaders;
 pub mod query;
 pub mod service;

@@ -7,14 +7,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entity::{Timestamp, UserStatus, grant, role, session, user};
+use entity::{Timestamp, UserStatus, session, user};
 use quick_cache::sync::Cache;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    authz::{Grants, PermissionSet, SignedIn},
+    authz::{Grants, SignedIn},
+    domain::roles,
     error::Result,
 };
 
@@ -39,6 +40,11 @@ impl LiveSessions {
     /// The next look goes to the database.
     pub fn forget(&self, session_id: Uuid) {
         self.0.remove(&session_id);
+    }
+
+    /// The same for all sessions of these users: their state or their grants have changed.
+    pub fn forget_users(&self, user_ids: &[Uuid]) {
+        self.0.retain(|_, entry| entry.user.as_ref().is_none_or(|user| !user_ids.contains(&user.user_id)));
     }
 }
 
@@ -82,17 +88,6 @@ async fn load(app: &App, session_id: Uuid, now: Timestamp) -> Result<Option<Sign
 
 /// What the user holds, by all active roles granted to them.
 pub async fn grants_of(app: &App, user_id: Uuid) -> Result<Grants> {
-    let rows = grant::Entity::find()
-        .filter(grant::Column::UserId.eq(user_id))
-        .filter(role::Column::Active.eq(true))
-        .find_also_related(role::Entity)
-        .all(app.db.read())
-        .await?;
-    let mut grants = Grants::default();
-    for (grant, role) in rows {
-        let codes = role.map(|role| role.permissions).unwrap_or_default();
-        let codes = codes.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-        grants.add(PermissionSet::from_codes(codes), grant.organization_id);
-    }
-    Ok(grants)
+    let mut standings = roles::authority::standings(app.db.read(), &[user_id]).await?;
+    Ok(standings.remove(&user_id).unwrap_or_default().grants)
 }

@@ -94,6 +94,13 @@ impl World {
         self.clock.advance(time);
     }
 
+    /// How many statements the work takes.
+    pub async fn statements<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
+        let before = self.app.db.statements();
+        let done = work.await;
+        (done, self.app.db.statements() - before)
+    }
+
     pub fn anonymous(&self) -> Client {
         Client::new(self.router.clone())
     }

@@ -1,0 +1,100 @@
+//! Who may act on whom, and who may grant what.
+//!
+//! Two rules stand here, and every room that changes accounts or grants asks them. Nobody changes an account that holds
+//! more than they do. And whoever acts by a grant within organisations acts only on users who are members there and
+//! nowhere else.
+
+use std::collections::{HashMap, HashSet};
+
+use entity::{grant, membership, role};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::service;
+use crate::{
+    authz::{Grants, Permission, PermissionSet, RoleScope, Scope},
+    context::Ctx,
+    domain::identity,
+    error::{ErrorCode, Result},
+};
+
+/// Whether the caller may do, with this permission, something to these users. For each that they may not, why:
+/// `NOT_FOUND` for whom they cannot see, `NOT_ALLOWED` for the others. Three statements, however many users.
+pub async fn refusals<C: ConnectionTrait>(
+    db: &C,
+    ctx: &Ctx,
+    permission: Permission,
+    user_ids: &[Uuid],
+) -> Result<HashMap<Uuid, ErrorCode>> {
+    let visible: HashSet<Uuid> =
+        identity::service::by_ids(ctx, user_ids.iter().copied()).await?.into_keys().collect();
+    let standings = standings(db, user_ids).await?;
+    let nothing = Standing::default();
+    let refusal = |id: &Uuid| {
+        let standing = standings.get(id).unwrap_or(&nothing);
+        if !visible.contains(id) {
+            Some(ErrorCode::NotFound)
+        } else if in_scope(ctx, permission, &standing.organizations) && ctx.actor.covers(&standing.grants) {
+            None
+        } else {
+            Some(ErrorCode::NotAllowed)
+        }
+    };
+    Ok(user_ids.iter().filter_map(|id| Some((*id, refusal(id)?))).collect())
+}
+
+/// Whether the permission reaches a user who is a member of these organisations.
+fn in_scope(ctx: &Ctx, permission: Permission, organizations: &[Uuid]) -> bool {
+    ctx.actor.may(permission, Scope::Platform)
+        || (!organizations.is_empty()
+            && organizations.iter().all(|id| ctx.actor.may(permission, Scope::Org(*id))))
+}
+
+/// Where a user belongs, and what they hold.
+#[derive(Default)]
+pub struct Standing {
+    pub organizations: Vec<Uuid>,
+    pub grants: Grants,
+}
+
+pub async fn standings<C: ConnectionTrait>(db: &C, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Standing>> {
+    let mut standings: HashMap<Uuid, Standing> = HashMap::new();
+    let ids = || user_ids.iter().copied();
+    let memberships =
+        membership::Entity::find().filter(membership::Column::UserId.is_in(ids())).all(db).await?;
+    for membership in memberships {
+        standings.entry(membership.user_id).or_default().organizations.push(membership.organization_id);
+    }
+    let granted = grant::Entity::find()
+        .filter(grant::Column::UserId.is_in(ids()))
+        .filter(role::Column::Active.eq(true))
+        .find_also_related(role::Entity)
+        .all(db)
+        .await?;
+    for (grant, role) in granted {
+        let permissions = role.as_ref().map(permissions_of).unwrap_or_default();
+        standings.entry(grant.user_id).or_default().grants.add(permissions, grant.organization_id);
+    }
+    Ok(standings)
+}
+
+/// What the row gives to its holders.
+pub fn permissions_of(role: &role::Model) -> PermissionSet {
+    let codes = service::permissions(role);
+    PermissionSet::from_codes(codes.iter().map(String::as_str))
+}
+
+/// Whether the caller may grant the role in the organisation, or (without one) on the platform: they may grant there,
+/// the role can be granted there, and they hold there everything that it gives.
+pub fn may_grant(ctx: &Ctx, role: &role::Model, organization: Option<Uuid>) -> bool {
+    let (scope, kind) = match organization {
+        None => (Scope::Platform, RoleScope::Platform),
+        Some(id) => (Scope::Org(id), RoleScope::Organization),
+    };
+    let mut given = Grants::default();
+    given.add(permissions_of(role), organization);
+    role.active
+        && service::scopes(role).contains(&kind)
+        && ctx.actor.may(Permission::RoleGrant, scope)
+        && ctx.actor.covers(&given)
+}
