@@ -24,6 +24,15 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("_service", "{ _service { sdl } }"),
     ("_entities", "{ _entities(representations: []) { __typename } }"),
     ("registerUser", "mutation { registerUser(input: { password: \"x\" }) { errors { code } } }"),
+    (
+        "registerUsers",
+        "mutation { registerUsers(input: { users: [{ password: \"x\" }] }) { errors { code } } }",
+    ),
+    (
+        "resendVerification",
+        "mutation { resendVerification(input: { identifier: \"nobody\" }) { errors { code } } }",
+    ),
+    ("updateProfile", "mutation { updateProfile(input: {}) { errors { code } } }"),
     ("verifyUser", "mutation { verifyUser(input: {}) { errors { code } } }"),
     ("login", "mutation { login(input: { identifier: \"x\", password: \"y\" }) { errors { code } } }"),
     ("logout", "mutation { logout(input: { refreshToken: \"nonsense\" }) { endedSessions } }"),

@@ -12,6 +12,7 @@
     reason = "a test that is surprised fails; and the time that the real binary takes is the machine's"
 )]
 
+mod account;
 mod authz_matrix;
 mod bootstrap;
 mod identity;
@@ -24,5 +25,6 @@ mod schema_drift;
 mod sessions;
 mod statements;
 mod support;
+mod text;
 mod tidy;
 mod wire;

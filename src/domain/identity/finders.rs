@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::names;
+use super::{names, text};
 use crate::{
     authz::{Actor, Permission, Reach},
     context::Ctx,
@@ -33,6 +33,7 @@ pub struct UserFilter {
     pub role_codes: Option<Vec<String>>,
     pub org_codes: Option<Vec<String>>,
     pub status: Option<Vec<UserStatus>>,
+    pub text: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
 }
@@ -102,12 +103,12 @@ pub async fn list(
         (UserOrderField::LastLoginAt, _) => ("users:-login", user::Column::LastLoginAt),
     };
     let sort = Sort { list: name, column, id: user::Column::Id, order: order.order.clone() };
-    page::fetch(ctx.app.db.read(), visible(ctx).filter(matching(filter)), &sort, page).await
+    page::fetch(ctx.app.db.read(), visible(ctx).filter(matching(ctx, filter)), &sort, page).await
 }
 
 pub async fn count(ctx: &Ctx, filter: &UserFilter) -> Result<u64> {
     check(filter)?;
-    Ok(visible(ctx).filter(matching(filter)).count(ctx.app.db.read()).await?)
+    Ok(visible(ctx).filter(matching(ctx, filter)).count(ctx.app.db.read()).await?)
 }
 
 fn check(filter: &UserFilter) -> Result<()> {
@@ -118,6 +119,7 @@ fn check(filter: &UserFilter) -> Result<()> {
         role_codes,
         org_codes,
         status: _,
+        text: _,
         created_after: _,
         created_before: _,
     } = filter;
@@ -142,9 +144,18 @@ fn members_of(which: sea_orm::sea_query::SimpleExpr) -> SelectStatement {
     Query::select().column(membership::Column::UserId).from(membership::Entity).and_where(which).to_owned()
 }
 
-fn matching(filter: &UserFilter) -> Condition {
-    let UserFilter { ids, user_names, emails, role_codes, org_codes, status, created_after, created_before } =
-        filter;
+fn matching(ctx: &Ctx, filter: &UserFilter) -> Condition {
+    let UserFilter {
+        ids,
+        user_names,
+        emails,
+        role_codes,
+        org_codes,
+        status,
+        text,
+        created_after,
+        created_before,
+    } = filter;
     let keys = |texts: &Vec<String>| texts.iter().map(|text| names::name_key(text)).collect::<Vec<_>>();
     let addresses = |texts: &Vec<String>| {
         texts.iter().filter_map(|text| names::email(text)).map(|email| email.key).collect::<Vec<_>>()
@@ -158,6 +169,7 @@ fn matching(filter: &UserFilter) -> Condition {
             org_codes.as_ref().map(|codes| user::Column::Id.in_subquery(members_of_codes(keys(codes)))),
         )
         .add_option(status.as_ref().map(|status| user::Column::Status.is_in(status.iter().copied())))
+        .add_option(text.as_ref().map(|text| text::occurs(ctx.app.db.backend(), text)))
         .add_option(created_after.map(|at| user::Column::CreatedAt.gt(at)))
         .add_option(created_before.map(|at| user::Column::CreatedAt.lt(at)))
 }

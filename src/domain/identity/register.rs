@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use entity::{CodePurpose, Timestamp, UserStatus, registration, user};
+use entity::{CodePurpose, Secret, Timestamp, UserStatus, registration, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
@@ -41,52 +41,71 @@ pub struct Registration {
 
 /// What was sent: the same whether or not the account exists.
 pub struct Delivery {
-    pub destination: String,
+    /// Masked; `None` when a user name was given, for it would tell the address.
+    pub destination: Option<String>,
     pub expires_at: Timestamp,
     pub retry_after: Duration,
 }
 
 /// How long to wait before asking for another mail.
-const RETRY_AFTER: Duration = Duration::from_mins(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
+    let judged = judge(ctx, registration).await?;
+    let hash = ctx.app.hasher.hash(&judged.registration.password, ctx.app.random.as_ref()).await?;
+    let txn = ctx.app.db.begin().await?;
+    let delivery = write(&txn, ctx, judged, hash).await?;
+    txn.commit().await?;
+    Ok(delivery)
+}
+
+/// A registration without a fault of its own.
+pub(super) struct Judged {
+    pub registration: Registration,
+    pub email: Email,
+    application_id: Uuid,
+}
+
+pub(super) async fn judge(ctx: &Ctx, registration: Registration) -> Result<Judged> {
     let application_id = applications::service::named(ctx, registration.application_id.as_deref()).await?;
     let email = check(&registration)?;
-    let hash = ctx.app.hasher.hash(&registration.password, ctx.app.random.as_ref()).await?;
+    Ok(Judged { registration, email, application_id })
+}
 
-    let txn = ctx.app.db.begin().await?;
+/// The account, its password, and the mail: all of it in the transaction.
+pub(super) async fn write(txn: &Txn, ctx: &Ctx, judged: Judged, hash: Secret) -> Result<Delivery> {
+    let Judged { registration, email, application_id } = judged;
     let owner = user::Entity::find()
         .filter(user::Column::EmailKey.eq(&email.key))
         .filter(user::Column::EmailVerifiedAt.is_not_null())
-        .one(&*txn)
+        .one(&**txn)
         .await?;
     let user_name = match &registration.user_name {
         Some(name) => name.trim().to_owned(),
         None => made_up_name(ctx),
     };
-    give_up_earlier_attempt(&txn, ctx, &user_name, &email).await?;
-    let user = insert(&txn, ctx, &user_name, &email, registration).await?;
-    passwords::set(&txn, ctx, user.id, hash).await?;
+    give_up_earlier_attempt(txn, ctx, &user_name, &email).await?;
+    let user = insert(txn, ctx, &user_name, &email, registration).await?;
+    passwords::set(txn, ctx, user.id, hash).await?;
     registration::ActiveModel {
         user_id: Set(user.id),
         application_id: Set(application_id),
         created_at: Set(ctx.now()),
         last_login_at: Set(None),
     }
-    .insert(&*txn)
+    .insert(&**txn)
     .await?;
     let issued =
-        codes::issue(&txn, ctx, user.id, application_id, CodePurpose::VerifyEmail, &email.key).await?;
+        codes::issue(txn, ctx, user.id, application_id, CodePurpose::VerifyEmail, &email.key).await?;
     let notice = match owner {
         // The code of this attempt is told to nobody, so the attempt leads nowhere.
         Some(owner) => already_registered(ctx, owner, application_id)?,
         None => verification(ctx, &user, &email, application_id, &issued),
     };
-    notifications::send(&txn, ctx, notice).await?;
-    log::record(&txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
-    txn.commit().await?;
+    notifications::send(txn, ctx, notice).await?;
+    log::record(txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
     Ok(Delivery {
-        destination: names::masked(&email.address),
+        destination: Some(names::masked(&email.address)),
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: RETRY_AFTER,
     })
@@ -208,7 +227,7 @@ async fn insert(
     row.insert(&**txn).await.map_err(|error| Error::from(error).on_conflict("users.user_name_key", taken()))
 }
 
-fn verification(
+pub(super) fn verification(
     ctx: &Ctx,
     user: &user::Model,
     email: &Email,

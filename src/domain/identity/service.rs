@@ -11,6 +11,7 @@ pub use super::{
     bootstrap::{NewAdmin, create_super_admin, ensure_super_admin},
     finders::{UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list},
     register::{Delivery, Registration, register},
+    register_many::register_many,
     verify::{Proof, verify},
 };
 use crate::{context::Ctx, db::Txn, error::Result};

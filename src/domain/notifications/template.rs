@@ -12,6 +12,8 @@ pub enum Template {
     AlreadyRegistered { user_name: String, public_url: String },
     /// The registration is complete.
     Welcome { user_name: String },
+    /// Told to who asks for another verification and needs none.
+    AlreadyVerified { user_name: String },
 }
 
 pub struct Message {
@@ -26,6 +28,7 @@ impl Template {
             Self::VerifyEmail { .. } => "verify_email",
             Self::AlreadyRegistered { .. } => "already_registered",
             Self::Welcome { .. } => "welcome",
+            Self::AlreadyVerified { .. } => "already_verified",
         }
     }
 
@@ -83,7 +86,27 @@ impl Template {
                         .to_owned(),
                 ]),
             },
+            Self::AlreadyVerified { user_name } => letter(
+                "Your address is confirmed already",
+                user_name,
+                &[
+                    "somebody, perhaps you, asked for another mail to confirm this address. It is confirmed already, and \
+                   you can log in. If it was not you, there is nothing to do.",
+                ],
+            ),
         }
+    }
+}
+
+/// A message of a few plain sentences.
+fn letter(subject: &str, user_name: &str, paragraphs: &[&str]) -> Message {
+    let greeting = [format!("Hello {user_name},")];
+    let html: Vec<_> =
+        greeting.iter().map(String::as_str).chain(paragraphs.iter().copied()).map(escape).collect();
+    Message {
+        subject: subject.to_owned(),
+        text: format!("{}\n\n{}\n", greeting[0], paragraphs.join("\n\n")),
+        html: page(&html),
     }
 }
 
