@@ -1,6 +1,5 @@
 //! The kit that the rooms build their GraphQL from. It knows no room: guards, errors, connections, scalars, limits.
 
-pub mod change;
 pub mod connection;
 pub mod errors;
 pub mod guard;

@@ -13,8 +13,10 @@
 )]
 
 mod account;
+mod activation;
 mod authz_matrix;
 mod bootstrap;
+mod change_email;
 mod identity;
 mod mail;
 mod pages;

@@ -4,6 +4,7 @@
 //! identity per proved mailbox.
 
 pub mod account;
+pub mod activation;
 mod bootstrap;
 mod finders;
 pub mod mutation;

@@ -10,19 +10,19 @@ use super::{
     register::{self, Delivery, Judged, Registration},
 };
 use crate::{
+    bulk,
     context::Ctx,
     db::Txn,
     domain::credentials::codes,
     error::{Error, ErrorCode, Fault, Result},
 };
 
-const MOST: usize = 100;
 /// Whoever is not signed in costs hashes that nobody answers for.
 const MOST_OF_STRANGERS: usize = 10;
 
 /// As [`register::register`] for each, in one transaction. The deliveries come in the order of the registrations.
 pub async fn register_many(ctx: &Ctx, registrations: Vec<Registration>) -> Result<Vec<Delivery>> {
-    let most = if ctx.actor.signed_in().is_some() { MOST } else { MOST_OF_STRANGERS };
+    let most = if ctx.actor.signed_in().is_some() { bulk::AT_ONCE } else { MOST_OF_STRANGERS };
     if registrations.len() > most {
         let message = format!("At most {most} at once.");
         return Err(Fault::new(ErrorCode::TooManyItems, &["users"], message).into());

@@ -3,7 +3,7 @@
 use entity::{CodePurpose, UserStatus, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
-use super::names;
+use super::{account, names};
 use crate::{
     context::Ctx,
     db::Txn,
@@ -29,18 +29,22 @@ pub async fn verify(ctx: &Ctx, proof: Proof) -> Result<user::Model> {
     match proof {
         Proof::Token(token) => {
             let txn = ctx.app.db.begin().await?;
-            let spent = codes::spend_token(&txn, ctx, CodePurpose::VerifyEmail, &token).await?;
+            let purposes = [CodePurpose::VerifyEmail, CodePurpose::ChangeEmail];
+            let spent = codes::spend_token(&txn, ctx, &purposes, &token).await?;
             finish(txn, ctx, spent.map_err(|code| refusal(code, "token"))?, "token").await
         }
         Proof::Code { user_name, code } => {
             let pending = user::Entity::find()
                 .filter(user::Column::UserNameKey.eq(names::name_key(&user_name)))
-                .filter(user::Column::Status.eq(UserStatus::Unverified))
                 .one(ctx.app.db.read())
                 .await?;
-            // A name that nobody is registering under is answered like a wrong code.
+            // A name for which nothing is to be proved is answered like a wrong code.
             let pending = pending.ok_or_else(|| refusal(ErrorCode::WrongCode, "code"))?;
-            let right = codes::check_code(ctx, pending.id, CodePurpose::VerifyEmail, code.trim()).await?;
+            let purpose = match pending.status {
+                UserStatus::Unverified => CodePurpose::VerifyEmail,
+                UserStatus::Active | UserStatus::Deactivated => CodePurpose::ChangeEmail,
+            };
+            let right = codes::check_code(ctx, pending.id, purpose, code.trim()).await?;
             let right = right.map_err(|code| refusal(code, "code"))?;
             let txn = ctx.app.db.begin().await?;
             let spent = codes::spend(&txn, ctx, right).await?;
@@ -49,7 +53,7 @@ pub async fn verify(ctx: &Ctx, proof: Proof) -> Result<user::Model> {
     }
 }
 
-fn refusal(code: ErrorCode, field: &str) -> Fault {
+pub(super) fn refusal(code: ErrorCode, field: &str) -> Fault {
     let message = match code {
         ErrorCode::Expired => "This has run out: ask for a new mail.",
         ErrorCode::AlreadyUsed => "This was used already.",
@@ -60,6 +64,9 @@ fn refusal(code: ErrorCode, field: &str) -> Fault {
 }
 
 async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::Model> {
+    if spent.purpose == CodePurpose::ChangeEmail {
+        return account::service::apply_email(txn, ctx, spent, field).await;
+    }
     let found = user::Entity::find_by_id(spent.user_id).one(&*txn).await?;
     // The proof is of the address that the account has now, not of one that it had.
     let same = |user: &user::Model| user.email_key.as_ref() == Some(&spent.target);
@@ -75,11 +82,7 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
         .update(&*txn)
         .await
         .map_err(|error| Error::from(error).on_conflict("users.email_key", taken()))?;
-    user::Entity::delete_many()
-        .filter(user::Column::EmailKey.eq(&spent.target))
-        .filter(user::Column::Status.eq(UserStatus::Unverified))
-        .exec(&*txn)
-        .await?;
+    drop_attempts(&txn, &spent.target).await?;
     log::record(&txn, ctx, NewEvent::of(EventType::UserVerified).on(Kind::User, user.id)).await?;
     if let Some(to) = user.email.clone() {
         let template = Template::Welcome { user_name: user.user_name.clone() };
@@ -88,4 +91,14 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
     }
     txn.commit().await?;
     Ok(user)
+}
+
+/// Whoever proves the mailbox ends what others planted on it.
+pub(super) async fn drop_attempts(txn: &Txn, email_key: &str) -> Result<()> {
+    user::Entity::delete_many()
+        .filter(user::Column::EmailKey.eq(email_key))
+        .filter(user::Column::Status.eq(UserStatus::Unverified))
+        .exec(&**txn)
+        .await?;
+    Ok(())
 }

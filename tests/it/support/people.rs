@@ -129,12 +129,21 @@ impl World {
     }
 
     pub async fn join(&self, user_id: Uuid, organization_id: Uuid) {
+        self.become_member(user_id, organization_id, true).await;
+    }
+
+    /// A membership that is not the first one of the user.
+    pub async fn join_beside(&self, user_id: Uuid, organization_id: Uuid) {
+        self.become_member(user_id, organization_id, false).await;
+    }
+
+    async fn become_member(&self, user_id: Uuid, organization_id: Uuid, is_primary: bool) {
         let txn = self.app.db.begin().await.expect("a transaction");
         let row = membership::ActiveModel {
             id: Set(self.system().new_id()),
             organization_id: Set(organization_id),
             user_id: Set(user_id),
-            is_primary: Set(true),
+            is_primary: Set(is_primary),
             joined_at: Set(self.system().now()),
         };
         row.insert(&*txn).await.expect("a membership");

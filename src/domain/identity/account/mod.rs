@@ -2,6 +2,7 @@
 //!
 //! Refuses to tell a stranger whether an account exists, and to change an address before its mailbox is proved.
 
+mod email;
 pub mod mutation;
 mod profile;
 mod resend;

@@ -2,14 +2,15 @@
 
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 
-use super::service::{self, Profile};
+use super::service::{self, NewEmail, Profile};
 use crate::{
+    change::Change,
     domain::identity::{mutation::Delivery, types::User},
     graphql::{
-        ContextExt, change,
+        ContextExt,
         errors::{UserError, payload},
         guard::{Public, SignedIn},
-        scalars::{Locale, Url},
+        scalars::{EmailAddress, Locale, Url},
     },
 };
 
@@ -40,6 +41,18 @@ impl AccountMutation {
     ) -> Result<Option<UpdateProfilePayload>> {
         let (user, errors) = payload(service::update_profile(ctx.ctx()?, input.into()).await)?;
         Ok(Some(UpdateProfilePayload { user: user.map(User::in_full), errors }))
+    }
+
+    /// Asks for another address. A mail goes there, with a link and a code that `verifyUser` takes; until then nothing
+    /// changes, and then the old address is told. The answer does not tell whether the address is somebody's.
+    #[graphql(guard = "SignedIn")]
+    async fn change_email(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new address, and your password.")] input: ChangeEmailInput,
+    ) -> Result<Option<ChangeEmailPayload>> {
+        let (delivery, errors) = payload(service::change_email(ctx.ctx()?, input.into()).await)?;
+        Ok(Some(ChangeEmailPayload { delivery: delivery.map(Delivery::from), errors }))
     }
 }
 
@@ -80,12 +93,12 @@ impl From<UpdateProfileInput> for Profile {
     fn from(input: UpdateProfileInput) -> Self {
         let UpdateProfileInput { name, given_name, family_name, gender, locale, avatar_url } = input;
         Self {
-            name: change::of(name),
-            given_name: change::of(given_name),
-            family_name: change::of(family_name),
-            gender: change::of(gender),
-            locale: change::of(locale).map(|locale| locale.0),
-            avatar_url: change::of(avatar_url).map(|url| url.0),
+            name: name.into(),
+            given_name: given_name.into(),
+            family_name: family_name.into(),
+            gender: gender.into(),
+            locale: Change::from(locale).map(|locale| locale.0),
+            avatar_url: Change::from(avatar_url).map(|url| url.0),
         }
     }
 }
@@ -95,6 +108,31 @@ impl From<UpdateProfileInput> for Profile {
 pub struct UpdateProfilePayload {
     /// You, as you are now.
     user: Option<User>,
+    /// What to mend; empty on success.
+    errors: Vec<UserError>,
+}
+
+/// The new address, and your password.
+#[derive(InputObject)]
+pub struct ChangeEmailInput {
+    /// The address that is to be yours.
+    new_email: EmailAddress,
+    /// Your current password.
+    password: Option<String>,
+}
+
+impl From<ChangeEmailInput> for NewEmail {
+    fn from(input: ChangeEmailInput) -> Self {
+        let ChangeEmailInput { new_email, password } = input;
+        Self { new_email: new_email.0, password }
+    }
+}
+
+/// What became of the request.
+#[derive(SimpleObject)]
+pub struct ChangeEmailPayload {
+    /// What was sent, and where.
+    delivery: Option<Delivery>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }

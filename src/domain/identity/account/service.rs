@@ -1,6 +1,7 @@
 //! What other rooms, the schema and the worker may ask of this one.
 
 pub use super::{
+    email::{NewEmail, apply_email, change_email},
     profile::{Profile, update_profile},
     resend::{resend, send_verification_again},
 };
