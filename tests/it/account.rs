@@ -106,7 +106,7 @@ async fn registering_together_does_not_tell_who_exists_either() {
         let unknown = register_many(&world.anonymous(), of("axa@example.org", "second")).await;
         assert_eq!(known.text, unknown.text);
         let mails = world.mails_to("ada@example.org").await;
-        assert_eq!(mails[0].subject, "You already have an account");
+        assert!(mails.iter().any(|mail| mail.subject == "You already have an account"));
     }
 }
 
@@ -171,7 +171,7 @@ async fn asking_for_a_mail_tells_nothing_and_costs_the_same() {
             assert_eq!((&answer.text, statements), (&answers[0].0.text, &answers[0].1));
         }
         let mails = world.mails_to("abe@example.org").await;
-        assert_eq!(mails[0].subject, "Your address is confirmed already");
+        assert!(mails.iter().any(|mail| mail.subject == "Your address is confirmed already"));
         assert!(world.mails_to("axe@example.org").await.is_empty());
         for nonsense in ["\u{0}", &"x".repeat(500)] {
             assert_eq!(

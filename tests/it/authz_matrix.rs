@@ -36,6 +36,8 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("changeEmail", "mutation { changeEmail(input: { newEmail: \"x\" }) { errors { code } } }"),
     ("activateUsers", "mutation { activateUsers(input: { userIds: [] }) { errors { code } } }"),
     ("deactivateUsers", "mutation { deactivateUsers(input: { userIds: [] }) { errors { code } } }"),
+    ("deleteUser", "mutation { deleteUser(input: { userId: \"user_nobody\" }) { errors { code } } }"),
+    ("exportMyData", "mutation { exportMyData { errors { code } } }"),
     ("verifyUser", "mutation { verifyUser(input: {}) { errors { code } } }"),
     ("login", "mutation { login(input: { identifier: \"x\", password: \"y\" }) { errors { code } } }"),
     ("logout", "mutation { logout(input: { refreshToken: \"nonsense\" }) { endedSessions } }"),

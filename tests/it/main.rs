@@ -17,6 +17,7 @@ mod activation;
 mod authz_matrix;
 mod bootstrap;
 mod change_email;
+mod erasure;
 mod identity;
 mod mail;
 mod pages;

@@ -1,6 +1,6 @@
 //! The people of the tests: strangers, users, administrators of an organisation, the super-administrator.
 
-use entity::{event, grant, membership, organization, role};
+use entity::{event, event_target, grant, membership, organization, role};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set,
 };
@@ -97,6 +97,12 @@ impl World {
             event::Entity::find().filter(event::Column::Kind.eq(kind)).order_by_asc(event::Column::Id);
         let events = events.all(self.app.db.read()).await.expect("events");
         events.into_iter().map(|event| event.data.unwrap_or_default()).collect()
+    }
+
+    /// How many events name this target.
+    pub async fn targets(&self, id: &str) -> usize {
+        let targets = event_target::Entity::find().filter(event_target::Column::TargetId.eq(id));
+        targets.all(self.app.db.read()).await.expect("targets").len()
     }
 
     /// The organisation of this code: not listed, so that only its own may know of it.

@@ -3,6 +3,8 @@
 //! Refuses to tell a stranger whether an account exists, and to change an address before its mailbox is proved.
 
 mod email;
+mod erase;
+mod export;
 pub mod mutation;
 mod profile;
 mod resend;

@@ -1,6 +1,6 @@
 //! What people do to their own account, as GraphQL mutations.
 
-use async_graphql::{Context, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 
 use super::service::{self, NewEmail, Profile};
 use crate::{
@@ -10,8 +10,9 @@ use crate::{
         ContextExt,
         errors::{UserError, payload},
         guard::{Public, SignedIn},
-        scalars::{EmailAddress, Locale, Url},
+        scalars::{EmailAddress, Json, Locale, Url},
     },
+    ids::{self, Kind},
 };
 
 #[derive(Default)]
@@ -53,6 +54,28 @@ impl AccountMutation {
     ) -> Result<Option<ChangeEmailPayload>> {
         let (delivery, errors) = payload(service::change_email(ctx.ctx()?, input.into()).await)?;
         Ok(Some(ChangeEmailPayload { delivery: delivery.map(Delivery::from), errors }))
+    }
+
+    /// Erases an account for good: your own, or one in reach of your `user.delete`. All that is personal goes; of what
+    /// happened the ids and types stay. Its sessions end at once.
+    #[graphql(guard = "SignedIn")]
+    async fn delete_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to erase.")] input: DeleteUserInput,
+    ) -> Result<Option<DeleteUserPayload>> {
+        let DeleteUserInput { user_id } = input;
+        let id = ids::decode_as(Kind::User, &user_id);
+        let (deleted, errors) = payload(service::delete_user(ctx.ctx()?, id).await)?;
+        let deleted_id = deleted.map(|id| ids::encode(Kind::User, id).into());
+        Ok(Some(DeleteUserPayload { deleted_id, errors }))
+    }
+
+    /// Everything that is held about you, as JSON. Never what would open your account.
+    #[graphql(guard = "SignedIn")]
+    async fn export_my_data(&self, ctx: &Context<'_>) -> Result<Option<ExportMyDataPayload>> {
+        let (data, errors) = payload(service::export_my_data(ctx.ctx()?).await)?;
+        Ok(Some(ExportMyDataPayload { data: data.map(Json), errors }))
     }
 }
 
@@ -133,6 +156,31 @@ impl From<ChangeEmailInput> for NewEmail {
 pub struct ChangeEmailPayload {
     /// What was sent, and where.
     delivery: Option<Delivery>,
+    /// What to mend; empty on success.
+    errors: Vec<UserError>,
+}
+
+/// Whom to erase.
+#[derive(InputObject)]
+pub struct DeleteUserInput {
+    /// The user.
+    user_id: ID,
+}
+
+/// What became of it.
+#[derive(SimpleObject)]
+pub struct DeleteUserPayload {
+    /// The id that leads nowhere now.
+    deleted_id: Option<ID>,
+    /// What to mend; empty on success.
+    errors: Vec<UserError>,
+}
+
+/// What is held about you.
+#[derive(SimpleObject)]
+pub struct ExportMyDataPayload {
+    /// Your profile, memberships, roles, models, sessions, codes, messages and events.
+    data: Option<Json>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }

@@ -2,6 +2,8 @@
 
 pub use super::{
     email::{NewEmail, apply_email, change_email},
+    erase::delete_user,
+    export::export_my_data,
     profile::{Profile, update_profile},
     resend::{resend, send_verification_again},
 };
