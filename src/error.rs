@@ -100,6 +100,13 @@ impl Fault {
     pub fn required(field: &str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::Required, &[field], message)
     }
+
+    /// The same fault of one item of a list: `["email"]` becomes `["users", "3", "email"]`.
+    #[must_use]
+    pub fn of_item(mut self, list: &str, index: usize) -> Self {
+        self.path.splice(0..0, [list.to_owned(), index.to_string()]);
+        self
+    }
 }
 
 #[derive(Debug)]
@@ -163,6 +170,17 @@ impl Error {
 
     pub fn internal(what: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Internal(what.into())
+    }
+
+    /// The same faults of one item of a list. What is no fault stays as it is.
+    #[must_use]
+    pub fn of_item(self, list: &str, index: usize) -> Self {
+        match self {
+            Self::Faults(faults) => {
+                Self::Faults(faults.into_iter().map(|fault| fault.of_item(list, index)).collect())
+            }
+            other => other,
+        }
     }
 
     /// Turns the violation of one unique key (`"users.user_name_key"`) into what the caller can mend.

@@ -10,7 +10,7 @@ use crate::{
     context::Ctx,
     domain::{
         events::jobs::{self, Claimed, Job},
-        notifications,
+        identity, notifications,
     },
     error::{Error, Result},
 };
@@ -94,6 +94,10 @@ async fn perform(ctx: &Ctx, job: &Job) -> Result<()> {
         Job::DeliverNotification { notification_id } => {
             notifications::service::deliver(ctx, *notification_id).await
         }
+        Job::ResendVerification { user_id: Some(user_id) } => {
+            identity::account::service::send_verification_again(ctx, *user_id).await
+        }
+        Job::ResendVerification { user_id: None } => Ok(()),
     }
 }
 
@@ -108,6 +112,7 @@ async fn put_back(ctx: &Ctx, claimed: &Claimed, error: &Error) -> Result<()> {
         Some(Job::DeliverNotification { notification_id }) => {
             notifications::service::give_up(ctx, *notification_id).await
         }
-        None => Ok(()),
+        // The person asks again.
+        Some(Job::ResendVerification { .. }) | None => Ok(()),
     }
 }

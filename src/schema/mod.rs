@@ -9,7 +9,10 @@ use async_graphql::{EmptySubscription, MergedObject, Request, Response};
 use crate::{
     context::Ctx,
     domain::{
-        identity::{mutation::IdentityMutation, query::IdentityQuery},
+        identity::{
+            account::mutation::AccountMutation, activation::mutation::ActivationMutation,
+            mutation::IdentityMutation, query::IdentityQuery,
+        },
         orgs::query::OrgsQuery,
         roles::query::RolesQuery,
         sessions::mutation::SessionsMutation,
@@ -25,7 +28,7 @@ pub struct QueryRooms(IdentityQuery, OrgsQuery, RolesQuery, node::NodeQuery, ent
 /// What can be done. One input, one payload each; what you can mend comes back in the payload's `errors`.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRooms(IdentityMutation, SessionsMutation);
+pub struct MutationRooms(IdentityMutation, AccountMutation, ActivationMutation, SessionsMutation);
 
 pub type Schema = async_graphql::Schema<Resilient<QueryRooms>, Resilient<MutationRooms>, EmptySubscription>;
 

@@ -12,8 +12,12 @@
     reason = "a test that is surprised fails; and the time that the real binary takes is the machine's"
 )]
 
+mod account;
+mod activation;
 mod authz_matrix;
 mod bootstrap;
+mod change_email;
+mod erasure;
 mod identity;
 mod mail;
 mod mailboxes;
@@ -25,5 +29,6 @@ mod schema_drift;
 mod sessions;
 mod statements;
 mod support;
+mod text;
 mod tidy;
 mod wire;

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use entity::{Channel, CodePurpose, one_time_code as code};
+use entity::{Channel, CodePurpose, Timestamp, one_time_code as code};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, Set,
-    sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -22,6 +22,31 @@ use crate::{
 pub const CODE_TTL: Duration = Duration::from_mins(10);
 pub const LINK_TTL: Duration = Duration::from_hours(24);
 const TRIES: i32 = 5;
+
+/// Ends every code and link of these users: they die with the address or the password that they were sent for.
+pub async fn end_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid]) -> Result<()> {
+    code::Entity::update_many()
+        .col_expr(code::Column::ConsumedAt, Expr::value(ctx.now()))
+        .filter(code::Column::UserId.is_in(user_ids.iter().copied()))
+        .filter(code::Column::ConsumedAt.is_null())
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}
+
+/// How many codes for this purpose the user was sent since then.
+pub async fn count_since<C: ConnectionTrait>(
+    db: &C,
+    user_id: Uuid,
+    purpose: CodePurpose,
+    since: Timestamp,
+) -> Result<u64> {
+    let recent = code::Entity::find()
+        .filter(code::Column::UserId.eq(user_id))
+        .filter(code::Column::Purpose.eq(purpose))
+        .filter(code::Column::CreatedAt.gt(since));
+    Ok(recent.count(db).await?)
+}
 
 /// What is handed out. It leaves the house only inside a sealed message.
 pub struct Issued {
@@ -74,18 +99,19 @@ pub async fn issue(
 pub struct Spent {
     pub user_id: Uuid,
     pub application_id: Uuid,
+    pub purpose: CodePurpose,
     pub target: String,
 }
 
 /// The row of a link's token; [`spend`] uses it up. `Err` says why it is not good any more, for a payload.
 pub async fn find_token(
     ctx: &Ctx,
-    purpose: CodePurpose,
+    purposes: &[CodePurpose],
     token: &str,
 ) -> Result<Result<code::Model, ErrorCode>> {
     let found = code::Entity::find()
         .filter(code::Column::TokenHash.eq(crypto::token_hash(token)))
-        .filter(code::Column::Purpose.eq(purpose))
+        .filter(code::Column::Purpose.is_in(purposes.iter().copied()))
         .one(ctx.app.db.read())
         .await?;
     let Some(row) = found else {
@@ -110,15 +136,17 @@ pub async fn check_code(
     guess: &str,
 ) -> Result<Result<code::Model, ErrorCode>> {
     let txn = ctx.app.db.begin().await?;
-    let newest = code::Entity::find()
+    // One at most is open: a new one ends the earlier ones.
+    let open = code::Entity::find()
         .filter(code::Column::UserId.eq(user_id))
+        .filter(code::Column::ConsumedAt.is_null())
         .filter(code::Column::Purpose.eq(purpose))
         .filter(code::Column::CodeHash.is_not_null())
         .order_by_desc(code::Column::CreatedAt)
         .order_by_desc(code::Column::Id)
         .one(&*txn)
         .await?;
-    let Some(row) = newest.filter(|row| row.consumed_at.is_none()) else {
+    let Some(row) = open else {
         return Ok(Err(ErrorCode::WrongCode));
     };
     if row.expires_at <= ctx.now() {
@@ -152,5 +180,6 @@ pub async fn spend(txn: &Txn, ctx: &Ctx, row: code::Model) -> Result<Result<Spen
     if spent.rows_affected == 0 {
         return Ok(Err(ErrorCode::AlreadyUsed));
     }
-    Ok(Ok(Spent { user_id: row.user_id, application_id: row.application_id, target: row.target }))
+    let code::Model { user_id, application_id, purpose, target, .. } = row;
+    Ok(Ok(Spent { user_id, application_id, purpose, target }))
 }

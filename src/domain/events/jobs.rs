@@ -27,13 +27,20 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Job {
-    DeliverNotification { notification_id: Uuid },
+    DeliverNotification {
+        notification_id: Uuid,
+    },
+    /// Without a user there is nothing to do: it is there so that a request for nobody costs the same.
+    ResendVerification {
+        user_id: Option<Uuid>,
+    },
 }
 
 impl Job {
     const fn kind(&self) -> &'static str {
         match self {
             Self::DeliverNotification { .. } => "deliver_notification",
+            Self::ResendVerification { .. } => "resend_verification",
         }
     }
 }

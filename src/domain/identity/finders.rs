@@ -1,17 +1,17 @@
 //! Finding people. Every finder takes the caller and looks only where the caller may look: whoever is out of reach
 //! does not exist, in whatever way one asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::{Timestamp, UserStatus, grant, membership, organization, role, user};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
 
-use super::names;
+use super::{names, text};
 use crate::{
     authz::{Actor, Permission, Reach},
     context::Ctx,
@@ -35,6 +35,7 @@ pub struct UserFilter {
     pub role_codes: Option<Vec<String>>,
     pub org_codes: Option<Vec<String>>,
     pub status: Option<Vec<UserStatus>>,
+    pub text: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
 }
@@ -74,6 +75,14 @@ pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<Ha
     }
     let rows = visible(ctx).filter(user::Column::Id.is_in(ids)).all(ctx.app.db.read()).await?;
     Ok(rows.into_iter().map(|user| (user.id, user)).collect())
+}
+
+/// Which of these users are visible: asked of the given connection, so that a transaction sees what it holds, and does
+/// not wait for a second connection while it holds one.
+pub async fn visible_among<C: ConnectionTrait>(db: &C, ctx: &Ctx, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let ids = visible(ctx).filter(user::Column::Id.is_in(ids.iter().copied()));
+    let ids = ids.select_only().column(user::Column::Id).into_tuple::<Uuid>().all(db).await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// The visible ones of the users with these names, by the key of the name, in one statement.
@@ -120,6 +129,7 @@ fn check(filter: &UserFilter) -> Result<()> {
         role_codes,
         org_codes,
         status,
+        text: _,
         created_after: _,
         created_before: _,
     } = filter;
@@ -145,8 +155,17 @@ fn members_of(which: sea_orm::sea_query::SimpleExpr) -> SelectStatement {
 }
 
 fn matching(ctx: &Ctx, filter: &UserFilter) -> Condition {
-    let UserFilter { ids, user_names, emails, role_codes, org_codes, status, created_after, created_before } =
-        filter;
+    let UserFilter {
+        ids,
+        user_names,
+        emails,
+        role_codes,
+        org_codes,
+        status,
+        text,
+        created_after,
+        created_before,
+    } = filter;
     let keys = |texts: &Vec<String>| texts.iter().map(|text| names::name_key(text)).collect::<Vec<_>>();
     let addresses = |texts: &Vec<String>| {
         texts.iter().filter_map(|text| names::email(text)).map(|email| email.key).collect::<Vec<_>>()
@@ -162,6 +181,7 @@ fn matching(ctx: &Ctx, filter: &UserFilter) -> Condition {
             org_codes.as_ref().map(|codes| user::Column::Id.in_subquery(members_of_codes(ctx, keys(codes)))),
         )
         .add_option(status.as_ref().map(|status| user::Column::Status.is_in(status.iter().copied())))
+        .add_option(text.as_ref().map(|text| text::occurs(ctx.app.db.backend(), text)))
         .add_option(created_after.map(|at| user::Column::CreatedAt.gt(at)))
         .add_option(created_before.map(|at| user::Column::CreatedAt.lt(at)))
 }

@@ -3,12 +3,16 @@
 //! Owns users, their names and addresses. Refuses to tell strangers whether an address is known, and keeps to one
 //! identity per proved mailbox.
 
+pub mod account;
+pub mod activation;
 mod bootstrap;
 mod finders;
 pub mod mutation;
 pub mod names;
 pub mod query;
 mod register;
+mod register_many;
 pub mod service;
+pub mod text;
 pub mod types;
 mod verify;

@@ -33,6 +33,21 @@ impl IdentityMutation {
         Ok(Some(RegisterUserPayload { delivery: delivery.map(Delivery::from), errors }))
     }
 
+    /// Opens several accounts at once, all of them or none: ten at most for whoever is not signed in, else a hundred. As
+    /// with `registerUser`, the answer does not tell whose address is known.
+    #[graphql(guard = "Public")]
+    async fn register_users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who registers.")] input: RegisterUsersInput,
+    ) -> Result<Option<RegisterUsersPayload>> {
+        let RegisterUsersInput { users } = input;
+        let registrations = users.into_iter().map(service::Registration::from).collect();
+        let (deliveries, errors) = payload(service::register_many(ctx.ctx()?, registrations).await)?;
+        let deliveries = deliveries.unwrap_or_default().into_iter().map(|delivery| Some(delivery.into()));
+        Ok(Some(RegisterUsersPayload { deliveries: deliveries.collect(), errors }))
+    }
+
     /// Proves the address with what the mail brought, and activates the account.
     #[graphql(guard = "Public")]
     async fn verify_user(
@@ -108,6 +123,22 @@ pub struct RegisterUserPayload {
     errors: Vec<UserError>,
 }
 
+/// Who registers, together.
+#[derive(InputObject)]
+pub struct RegisterUsersInput {
+    /// All of them are registered, or none.
+    users: Vec<RegisterUserInput>,
+}
+
+/// What became of the registrations.
+#[derive(SimpleObject)]
+pub struct RegisterUsersPayload {
+    /// What was sent, in the order of the input; empty when there is anything to mend.
+    deliveries: Vec<Option<Delivery>>,
+    /// What to mend, each with the path of its item; empty on success.
+    errors: Vec<UserError>,
+}
+
 /// What was sent, and where: the same answer whether or not the account exists.
 #[derive(SimpleObject)]
 pub struct Delivery {
@@ -126,7 +157,7 @@ impl From<service::Delivery> for Delivery {
         let service::Delivery { destination, expires_at, retry_after } = delivery;
         Self {
             channel: NotificationChannel::Email,
-            destination: Some(destination),
+            destination,
             expires_at: DateTime(expires_at),
             retry_after_seconds: retry_after.as_secs(),
         }

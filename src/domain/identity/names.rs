@@ -112,6 +112,19 @@ pub fn is_language_tag(text: &str) -> bool {
     language && parts.all(part) && text.len() <= 35
 }
 
+/// Whether the text is the address of something on the web that others may be shown: http or https, a host, and nothing
+/// that a page could take for something else. Names and passwords before the host are refused: they mislead readers.
+pub fn is_web_address(text: &str) -> bool {
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let web = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "443"));
+    let host_fits = !host.is_empty() && host.len() <= 253 && idna::domain_to_ascii_strict(host).is_ok();
+    let port_fits = port.parse::<u16>().is_ok_and(|port| port > 0);
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\"'<>\\^`{|}".contains(c);
+    web && host_fits && port_fits && text.len() <= 2_000 && text.chars().all(plain)
+}
+
 /// What is wrong with a piece of text that people see: the database takes no NUL, and a line is a line.
 pub fn text_problem(text: &str) -> Option<&'static str> {
     if text.chars().count() > 200 {
@@ -164,6 +177,33 @@ mod tests {
         assert!(
             !["", "d", "de_DE", "de-", "-de", "1a", "deutschland", "de\0"].into_iter().any(is_language_tag)
         );
+    }
+
+    #[test]
+    fn web_addresses_are_told_from_what_only_looks_like_one() {
+        for text in
+            ["https://example.org/ada.png", "HTTP://bücher.example:8080/a?b=c#d", "https://127.0.0.1/x"]
+        {
+            assert!(is_web_address(text), "{text}");
+        }
+        for text in [
+            "",
+            "ada.png",
+            "javascript:alert(1)",
+            "javascript://example.org/%0aalert(1)",
+            "data:image/png;base64,AAAA",
+            "https://",
+            "https:///ada.png",
+            "https://exa mple.org/",
+            "https://example.org/\0",
+            "https://example.org/\"onerror=",
+            "https://ada:secret@example.org/",
+            "https://example.org:99999/",
+            "//example.org/ada.png",
+        ] {
+            assert!(!is_web_address(text), "{text:?}");
+        }
+        assert!(!is_web_address(&format!("https://example.org/{}", "x".repeat(2_000))));
     }
 
     #[test]

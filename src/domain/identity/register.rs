@@ -42,85 +42,89 @@ pub struct Registration {
 
 /// What was sent: the same whether or not the account exists.
 pub struct Delivery {
-    pub destination: String,
+    /// Masked; `None` when a user name was given, for it would tell the address.
+    pub destination: Option<String>,
     pub expires_at: Timestamp,
     pub retry_after: Duration,
 }
 
 /// How long to wait before asking for another mail.
-const RETRY_AFTER: Duration = Duration::from_mins(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
-    let application_id = applications::service::named(ctx, registration.application_id.as_deref()).await?;
-    let email = check(&registration)?;
-    ctx.app.hasher.judge("password", &registration.password, own_data(&registration)).await?;
-    let hash = ctx.app.hasher.hash(&registration.password, ctx.app.random.as_ref()).await?;
-    let requested = registration.user_name.as_deref().map(|name| name.trim().to_owned());
-    let user_name = requested.unwrap_or_else(|| made_up_name(ctx));
-    let attempt = Attempt { application_id, user_name, email, hash, registration };
-    let mut tries = 0;
+    let judged = judge(ctx, registration).await?;
+    let hash = ctx.app.hasher.hash(&judged.registration.password, ctx.app.random.as_ref()).await?;
+    let mut tries = 1;
     loop {
-        tries += 1;
-        match attempt.record(ctx).await {
+        let txn = ctx.app.db.begin().await?;
+        match write(&txn, ctx, &judged, &hash).await {
             // Another attempt took the name at the same moment: now it can be seen whose it is.
-            Err(Error::Conflict(_)) if tries < TRIES => {}
+            Err(Error::Conflict(_)) if tries < TRIES => tries += 1,
             Err(error) => return Err(error.on_conflict("users.user_name_key", taken())),
-            Ok(()) => break,
+            Ok(delivery) => {
+                txn.commit().await?;
+                return Ok(delivery);
+            }
         }
     }
-    Ok(Delivery {
-        destination: names::masked(&attempt.email.address),
-        expires_at: ctx.now().plus(codes::CODE_TTL),
-        retry_after: RETRY_AFTER,
-    })
 }
 
 const TRIES: u32 = 4;
 
-fn taken() -> Fault {
+pub(super) fn taken() -> Fault {
     Fault::new(ErrorCode::Taken, &["userName"], "This user name is taken.")
 }
 
-/// A registration that is in order, about to be recorded.
-struct Attempt {
-    application_id: Uuid,
+/// A registration without a fault of its own.
+pub(super) struct Judged {
+    pub registration: Registration,
+    pub email: Email,
     user_name: String,
-    email: Email,
-    hash: Secret,
-    registration: Registration,
+    application_id: Uuid,
 }
 
-impl Attempt {
-    async fn record(&self, ctx: &Ctx) -> Result<()> {
-        let Self { application_id, user_name, email, hash, registration } = self;
-        let txn = ctx.app.db.begin().await?;
-        let owner = user::Entity::find()
-            .filter(user::Column::EmailKey.eq(&email.key))
-            .filter(user::Column::EmailVerifiedAt.is_not_null())
-            .one(&*txn)
-            .await?;
-        let key = free_key(&txn, ctx, user_name, email).await?;
-        let user = insert(&txn, ctx, key, user_name, email, registration).await?;
-        passwords::set(&txn, ctx, user.id, hash.clone()).await?;
-        registration::ActiveModel {
-            user_id: Set(user.id),
-            application_id: Set(*application_id),
-            created_at: Set(ctx.now()),
-            last_login_at: Set(None),
-        }
-        .insert(&*txn)
+pub(super) async fn judge(ctx: &Ctx, registration: Registration) -> Result<Judged> {
+    let application_id = applications::service::named(ctx, registration.application_id.as_deref()).await?;
+    let email = check(&registration)?;
+    ctx.app.hasher.judge("password", &registration.password, own_data(&registration)).await?;
+    let requested = registration.user_name.as_deref().map(|name| name.trim().to_owned());
+    let user_name = requested.unwrap_or_else(|| made_up_name(ctx));
+    Ok(Judged { registration, email, user_name, application_id })
+}
+
+/// The account, its password, and the mail: all of it in the transaction.
+pub(super) async fn write(txn: &Txn, ctx: &Ctx, judged: &Judged, hash: &Secret) -> Result<Delivery> {
+    let Judged { registration, email, user_name, application_id } = judged;
+    let owner = user::Entity::find()
+        .filter(user::Column::EmailKey.eq(&email.key))
+        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .one(&**txn)
         .await?;
-        let purpose = CodePurpose::VerifyEmail;
-        let issued = codes::issue(&txn, ctx, user.id, *application_id, purpose, &email.key).await?;
-        let notice = match owner {
-            // The code of this attempt is told to nobody, so the attempt leads nowhere.
-            Some(owner) => already_registered(ctx, owner, *application_id)?,
-            None => verification(ctx, &user, email, *application_id, &issued),
-        };
-        notifications::send(&txn, ctx, notice).await?;
-        log::record(&txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
-        txn.commit().await
+    let key = free_key(txn, ctx, user_name, email).await?;
+    let user = insert(txn, ctx, key, user_name, email, registration).await?;
+    passwords::set(txn, ctx, user.id, hash.clone()).await?;
+    registration::ActiveModel {
+        user_id: Set(user.id),
+        application_id: Set(*application_id),
+        created_at: Set(ctx.now()),
+        last_login_at: Set(None),
     }
+    .insert(&**txn)
+    .await?;
+    let purpose = CodePurpose::VerifyEmail;
+    let issued = codes::issue(txn, ctx, user.id, *application_id, purpose, &email.key).await?;
+    let notice = match owner {
+        // The code of this attempt is told to nobody, so the attempt leads nowhere.
+        Some(owner) => already_registered(ctx, owner, *application_id)?,
+        None => verification(ctx, &user, email, *application_id, &issued),
+    };
+    notifications::send(txn, ctx, notice).await?;
+    log::record(txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
+    Ok(Delivery {
+        destination: Some(names::masked(&email.address)),
+        expires_at: ctx.now().plus(codes::CODE_TTL),
+        retry_after: RETRY_AFTER,
+    })
 }
 
 /// Every fault at once.
@@ -253,7 +257,7 @@ async fn insert(
     Ok(row.insert(&**txn).await?)
 }
 
-fn verification(
+pub(super) fn verification(
     ctx: &Ctx,
     user: &user::Model,
     email: &Email,
@@ -270,16 +274,16 @@ fn verification(
             code: issued.code.clone(),
             code_minutes: codes::CODE_TTL.as_secs() / 60,
             link_hours: codes::LINK_TTL.as_secs() / 3_600,
-            asked_from: asked_from(ctx),
+            asked_from: asked_from(ctx, user),
         },
     }
 }
 
 /// When and from where the registration came: so that its reader can tell it from somebody else's.
-fn asked_from(ctx: &Ctx) -> String {
+fn asked_from(ctx: &Ctx, user: &user::Model) -> String {
     let ip = ctx.request.ip.map(|ip| format!(", from {ip}")).unwrap_or_default();
     let agent = ctx.request.user_agent.as_deref().map(|agent| format!(" ({agent})")).unwrap_or_default();
-    format!("{}{ip}{agent}", clock::rfc3339(ctx.now()))
+    format!("{}{ip}{agent}", clock::rfc3339(user.created_at))
 }
 
 fn already_registered(ctx: &Ctx, owner: user::Model, application_id: Uuid) -> Result<Notice> {

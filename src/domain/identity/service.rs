@@ -9,8 +9,12 @@ use uuid::Uuid;
 use super::names;
 pub use super::{
     bootstrap::{NewAdmin, create_super_admin, ensure_super_admin, good_enough},
-    finders::{UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list},
+    finders::{
+        UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list,
+        visible_among,
+    },
     register::{Delivery, Registration, register},
+    register_many::register_many,
     verify::{Proof, verify},
 };
 use crate::{context::Ctx, db::Txn, error::Result};

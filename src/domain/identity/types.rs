@@ -219,6 +219,8 @@ pub struct UserFilter {
     pub org_codes: Option<Vec<String>>,
     /// That have come so far.
     pub status: Option<Vec<UserStatus>>,
+    /// With every word of this text somewhere in the user name, the name or the address, in any case.
+    pub text: Option<String>,
     /// Made after this moment.
     pub created_after: Option<DateTime>,
     /// Made before this moment.
@@ -234,6 +236,7 @@ impl From<UserFilter> for service::UserFilter {
             role_codes,
             org_codes,
             status,
+            text,
             created_after,
             created_before,
         } = filter;
@@ -245,6 +248,7 @@ impl From<UserFilter> for service::UserFilter {
             role_codes,
             org_codes,
             status: status.map(|status| status.into_iter().map(Into::into).collect()),
+            text,
             created_after: created_after.map(|at| at.0),
             created_before: created_before.map(|at| at.0),
         }

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::names;
+use super::{account, names};
 use crate::{
     context::Ctx,
     db::Txn,
@@ -29,35 +29,42 @@ pub enum Proof {
     Code { user_name: String, code: String },
 }
 
+const PURPOSES: [CodePurpose; 2] = [CodePurpose::VerifyEmail, CodePurpose::ChangeEmail];
+
 pub async fn verify(ctx: &Ctx, proof: Proof) -> Result<user::Model> {
     let (row, field) = match proof {
-        Proof::Token(token) => (codes::find_token(ctx, CodePurpose::VerifyEmail, &token).await?, "token"),
+        Proof::Token(token) => (codes::find_token(ctx, &PURPOSES, &token).await?, "token"),
         Proof::Code { user_name, code } => (right_code(ctx, &user_name, code.trim()).await?, "code"),
     };
     let row = row.map_err(|code| refusal(code, field))?;
     let txn = ctx.app.db.begin().await?;
-    lock_mailbox(&txn, ctx, &row.target).await?;
+    lock_mailbox(&txn, ctx, &names::name_key(&row.target)).await?;
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
     finish(txn, ctx, spent, field).await
 }
 
-/// The code of one of the attempts that wait under this name. A name that nobody registers under is answered like a
-/// wrong code.
+/// The code that is open for this name: of an address that its account wants to have, or of one of the attempts that
+/// wait under the name. A name for which nothing is to be proved is answered like a wrong code.
 async fn right_code(
     ctx: &Ctx,
     user_name: &str,
     code: &str,
 ) -> Result<Result<one_time_code::Model, ErrorCode>> {
     let key = names::name_key(user_name);
-    let pending =
-        |which| user::Entity::find().filter(user::Column::Status.eq(UserStatus::Unverified)).filter(which);
-    let first = pending(user::Column::UserNameKey.eq(&key)).one(ctx.app.db.read()).await?;
-    let Some(mailbox) = first.and_then(|user| user.email_key) else {
+    let db = ctx.app.db.read();
+    let holder = user::Entity::find().filter(user::Column::UserNameKey.eq(&key)).one(db).await?;
+    let Some(holder) = holder else {
         return Ok(Err(ErrorCode::WrongCode));
     };
-    let attempts = pending(user::Column::EmailKey.eq(mailbox)).order_by_desc(user::Column::CreatedAt);
+    if holder.status != UserStatus::Unverified {
+        return codes::check_code(ctx, holder.id, CodePurpose::ChangeEmail, code).await;
+    }
+    let attempts = user::Entity::find()
+        .filter(user::Column::Status.eq(UserStatus::Unverified))
+        .filter(user::Column::EmailKey.eq(holder.email_key))
+        .order_by_desc(user::Column::CreatedAt);
     let mut answer = Err(ErrorCode::WrongCode);
-    for attempt in attempts.all(ctx.app.db.read()).await? {
+    for attempt in attempts.all(db).await? {
         if names::name_key(&attempt.user_name) == key {
             answer = codes::check_code(ctx, attempt.id, CodePurpose::VerifyEmail, code).await?;
             if answer.is_ok() {
@@ -79,7 +86,7 @@ async fn lock_mailbox(txn: &Txn, ctx: &Ctx, email_key: &str) -> Result<()> {
     Ok(())
 }
 
-fn refusal(code: ErrorCode, field: &str) -> Fault {
+pub(super) fn refusal(code: ErrorCode, field: &str) -> Fault {
     let message = match code {
         ErrorCode::Expired => "This has run out: ask for a new mail.",
         ErrorCode::AlreadyUsed => "This was used already.",
@@ -90,6 +97,9 @@ fn refusal(code: ErrorCode, field: &str) -> Fault {
 }
 
 async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::Model> {
+    if spent.purpose == CodePurpose::ChangeEmail {
+        return account::service::apply_email(txn, ctx, spent, field).await;
+    }
     let found = user::Entity::find_by_id(spent.user_id).one(&*txn).await?;
     // The proof is of the address that the account has now, not of one that it had.
     let same = |user: &user::Model| user.email_key.as_ref() == Some(&spent.target);
@@ -126,4 +136,14 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
     }
     txn.commit().await?;
     Ok(user)
+}
+
+/// Whoever proves the mailbox ends what others planted on it.
+pub(super) async fn drop_attempts(txn: &Txn, email_key: &str) -> Result<()> {
+    user::Entity::delete_many()
+        .filter(user::Column::EmailKey.eq(email_key))
+        .filter(user::Column::Status.eq(UserStatus::Unverified))
+        .exec(&**txn)
+        .await?;
+    Ok(())
 }

@@ -1,7 +1,10 @@
 //! Sending: the message is sealed beside the change that causes it, and a job carries it out.
 
-use entity::{notification, one_time_code::Channel};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
+use entity::{Timestamp, notification, one_time_code::Channel};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Set,
+    sea_query::Expr,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -49,6 +52,15 @@ pub async fn send(txn: &Txn, ctx: &Ctx, notice: Notice) -> Result<()> {
     .insert(&**txn)
     .await?;
     jobs::enqueue(txn, ctx, &Job::DeliverNotification { notification_id: id }).await
+}
+
+/// How many messages were made for the user since then: what sends on request asks this first, so that nobody's
+/// mailbox is flooded.
+pub async fn count_since<C: ConnectionTrait>(db: &C, user_id: Uuid, since: Timestamp) -> Result<u64> {
+    let recent = notification::Entity::find()
+        .filter(notification::Column::UserId.eq(user_id))
+        .filter(notification::Column::CreatedAt.gt(since));
+    Ok(recent.count(db).await?)
 }
 
 /// The job: sends the message and wipes it. One that is gone or sent already is done.

@@ -20,6 +20,14 @@ pub enum Template {
     AlreadyRegistered { user_name: String, public_url: String },
     /// The registration is complete.
     Welcome { user_name: String },
+    /// Told to who asks for another verification and needs none.
+    AlreadyVerified { user_name: String },
+    /// Proves that the new address is theirs who want it.
+    ChangeEmail { user_name: String, link: String, code: String, code_minutes: u64, link_hours: u64 },
+    /// Told instead to the owner of an address that somebody else wants to have.
+    AddressWanted { user_name: String },
+    /// Told at the old address; the new one is masked.
+    EmailChanged { user_name: String, new_address: String },
 }
 
 pub struct Message {
@@ -34,67 +42,114 @@ impl Template {
             Self::VerifyEmail { .. } => "verify_email",
             Self::AlreadyRegistered { .. } => "already_registered",
             Self::Welcome { .. } => "welcome",
+            Self::AlreadyVerified { .. } => "already_verified",
+            Self::ChangeEmail { .. } => "change_email",
+            Self::AddressWanted { .. } => "address_wanted",
+            Self::EmailChanged { .. } => "email_changed",
         }
     }
 
     pub fn render(&self) -> Message {
         match self {
-            Self::VerifyEmail { user_name, link, code, code_minutes, link_hours, asked_from } => Message {
-                subject: "Confirm your address".to_owned(),
-                text: format!(
-                    "Hello {user_name},\n\n\
-                     open this link to confirm your address and finish your registration:\n\n{link}\n\n\
-                     or enter this code: {code}\n\n\
-                     The code is good for {code_minutes} minutes, the link for {link_hours} hours.\n\
-                     This registration was made at {asked_from}.\n\
-                     If that was not you, ignore this mail, and confirm only your own: without it nothing happens.\n"
+            Self::VerifyEmail { user_name, link, code, code_minutes, link_hours, asked_from } => WithCode {
+                subject: "Confirm your address",
+                purpose: "to confirm your address and finish your registration",
+                button: "Confirm my address",
+                otherwise: &format!(
+                    "This registration was made at {asked_from}. If that was not you, ignore this mail, and confirm \
+                     only your own: without it nothing happens."
                 ),
-                html: page(&[
-                    format!("Hello {},", escape(user_name)),
-                    "confirm your address to finish your registration:".to_owned(),
-                    format!("<a href=\"{0}\">Confirm my address</a>", escape(link)),
-                    format!("or enter this code: <strong>{}</strong>", escape(code)),
-                    format!(
-                        "The code is good for {code_minutes} minutes, the link for {link_hours} hours. \
-                         This registration was made at {}. If that was not you, ignore this mail, and confirm only \
-                         your own: without it nothing happens.",
-                        escape(asked_from)
-                    ),
-                ]),
-            },
-            Self::AlreadyRegistered { user_name, public_url } => Message {
-                subject: "You already have an account".to_owned(),
-                text: format!(
-                    "Hello {user_name},\n\n\
-                     somebody, perhaps you, tried to register with this address at {public_url}.\n\
-                     You already have an account there, with the user name {user_name}. Nothing was changed.\n\
-                     If it was not you, there is nothing to do.\n"
+                user_name,
+                link,
+                code,
+            }
+            .message(*code_minutes, *link_hours),
+            Self::AlreadyRegistered { user_name, public_url } => letter(
+                "You already have an account",
+                user_name,
+                &format!(
+                    "somebody, perhaps you, tried to register with this address at {public_url}. \
+                     You already have an account there, with the user name {user_name}. Nothing was changed. \
+                     If it was not you, there is nothing to do."
                 ),
-                html: page(&[
-                    format!("Hello {},", escape(user_name)),
-                    format!(
-                        "somebody, perhaps you, tried to register with this address at {}.",
-                        escape(public_url)
-                    ),
-                    format!(
-                        "You already have an account there, with the user name <strong>{}</strong>. \
-                         Nothing was changed. If it was not you, there is nothing to do.",
-                        escape(user_name)
-                    ),
-                ]),
-            },
-            Self::Welcome { user_name } => Message {
-                subject: "Your registration is complete".to_owned(),
-                text: format!(
-                    "Hello {user_name},\n\nyour address is confirmed and your registration complete: you can log in now.\n"
+            ),
+            Self::Welcome { user_name } => letter(
+                "Your registration is complete",
+                user_name,
+                "your address is confirmed and your registration complete: you can log in now.",
+            ),
+            Self::AlreadyVerified { user_name } => letter(
+                "Your address is confirmed already",
+                user_name,
+                "somebody, perhaps you, asked for another mail to confirm this address. It is confirmed already, and \
+                 you can log in. If it was not you, there is nothing to do.",
+            ),
+            Self::ChangeEmail { user_name, link, code, code_minutes, link_hours } => WithCode {
+                subject: "Confirm your new address",
+                purpose: "to confirm that this is your address from now on",
+                button: "Confirm my new address",
+                otherwise: "If you did not ask for this, ignore this mail: without it nothing changes.",
+                user_name,
+                link,
+                code,
+            }
+            .message(*code_minutes, *link_hours),
+            Self::AddressWanted { user_name } => letter(
+                "Somebody wanted to use your address",
+                user_name,
+                "somebody, perhaps you, wanted to set this address for another account. It belongs to your account, and \
+                 nothing was changed. If it was not you, there is nothing to do.",
+            ),
+            Self::EmailChanged { user_name, new_address } => letter(
+                "Your address was changed",
+                user_name,
+                &format!(
+                    "your account has a new address now: {new_address}. Nothing more is sent to this one. \
+                     If you did not do this, tell the people who run this service at once."
                 ),
-                html: page(&[
-                    format!("Hello {},", escape(user_name)),
-                    "your address is confirmed and your registration complete: you can log in now."
-                        .to_owned(),
-                ]),
-            },
+            ),
         }
+    }
+}
+
+/// A message with a link and a code.
+struct WithCode<'a> {
+    subject: &'a str,
+    purpose: &'a str,
+    button: &'a str,
+    otherwise: &'a str,
+    user_name: &'a str,
+    link: &'a str,
+    code: &'a str,
+}
+
+impl WithCode<'_> {
+    fn message(&self, code_minutes: u64, link_hours: u64) -> Message {
+        let Self { subject, purpose, button, otherwise, user_name, link, code } = self;
+        let times = format!("The code is good for {code_minutes} minutes, the link for {link_hours} hours.");
+        Message {
+            subject: (*subject).to_owned(),
+            text: format!(
+                "Hello {user_name},\n\nopen this link {purpose}:\n\n{link}\n\n\
+                 or enter this code: {code}\n\n{times}\n{otherwise}\n"
+            ),
+            html: page(&[
+                format!("Hello {},", escape(user_name)),
+                format!("open this link {}:", escape(purpose)),
+                format!("<a href=\"{}\">{}</a>", escape(link), escape(button)),
+                format!("or enter this code: <strong>{}</strong>", escape(code)),
+                format!("{times} {}", escape(otherwise)),
+            ]),
+        }
+    }
+}
+
+/// A message of one plain paragraph.
+fn letter(subject: &str, user_name: &str, paragraph: &str) -> Message {
+    Message {
+        subject: subject.to_owned(),
+        text: format!("Hello {user_name},\n\n{paragraph}\n"),
+        html: page(&[format!("Hello {},", escape(user_name)), escape(paragraph)]),
     }
 }
 

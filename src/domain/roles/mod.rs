@@ -4,6 +4,7 @@
 
 pub mod authority;
 pub mod loaders;
+pub mod owners;
 pub mod query;
 pub mod service;
 pub mod types;

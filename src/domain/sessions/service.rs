@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use entity::{Secret, UserStatus, refresh_token, session, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -184,6 +185,25 @@ pub async fn logout(ctx: &Ctx, extent: Logout, refresh_token: Option<&str>) -> R
         ctx.app.live_sessions.forget(session.id);
     }
     Ok(ended.len() as u64)
+}
+
+/// Ends every session of these users, for a reason that is kept with them. Two statements more for the events, however
+/// many sessions there are.
+pub async fn end_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid], reason: &str) -> Result<()> {
+    let ended = session::Entity::update_many()
+        .col_expr(session::Column::EndedAt, Expr::value(ctx.now()))
+        .col_expr(session::Column::EndReason, Expr::value(reason))
+        .filter(session::Column::UserId.is_in(user_ids.iter().copied()))
+        .filter(session::Column::EndedAt.is_null())
+        .exec_with_returning(&**txn)
+        .await?;
+    let event = |session: &session::Model| {
+        NewEvent::of(EventType::SessionEnded)
+            .on(Kind::Session, session.id)
+            .on(Kind::User, session.user_id)
+            .with(json!({ "reason": reason }))
+    };
+    log::record_all(txn, ctx, ended.iter().map(event).collect()).await
 }
 
 /// The live session, and its user, that a refresh token in force belongs to.

@@ -8,5 +8,5 @@ pub mod smtp;
 mod world;
 
 pub use client::{Answer, Client};
-pub use people::PASSWORD;
+pub use people::{PASSWORD, token_and_code};
 pub use world::{Backend, World};

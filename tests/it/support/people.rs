@@ -1,7 +1,9 @@
 //! The people of the tests: strangers, users, administrators of an organisation, the super-administrator.
 
-use entity::{grant, membership, organization, role};
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
+use entity::{event, event_target, grant, membership, organization, role};
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -87,6 +89,20 @@ impl World {
     pub async fn user_id(&self, client: &Client) -> Uuid {
         let id = client.run("{ me { id } }").await.ok("/me/id");
         ids::decode_as(ids::Kind::User, id.as_str().unwrap_or_default()).expect("me has an id")
+    }
+
+    /// What the events of this type tell, in their order.
+    pub async fn events_of(&self, kind: &str) -> Vec<serde_json::Value> {
+        let events =
+            event::Entity::find().filter(event::Column::Kind.eq(kind)).order_by_asc(event::Column::Id);
+        let events = events.all(self.app.db.read()).await.expect("events");
+        events.into_iter().map(|event| event.data.unwrap_or_default()).collect()
+    }
+
+    /// How many events name this target.
+    pub async fn targets(&self, id: &str) -> usize {
+        let targets = event_target::Entity::find().filter(event_target::Column::TargetId.eq(id));
+        targets.all(self.app.db.read()).await.expect("targets").len()
     }
 
     /// The organisation of this code: not listed, so that only its own may know of it.

@@ -1,0 +1,9 @@
+//! What other rooms, the schema and the worker may ask of this one.
+
+pub use super::{
+    email::{NewEmail, apply_email, change_email},
+    erase::delete_user,
+    export::export_my_data,
+    profile::{Profile, update_profile},
+    resend::{resend, send_verification_again},
+};
