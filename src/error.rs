@@ -100,6 +100,13 @@ impl Fault {
     pub fn required(field: &str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::Required, &[field], message)
     }
+
+    /// The same fault of one item of a list: `["email"]` becomes `["users", "3", "email"]`.
+    #[must_use]
+    pub fn of_item(mut self, list: &str, index: usize) -> Self {
+        self.path.splice(0..0, [list.to_owned(), index.to_string()]);
+        self
+    }
 }
 
 #[derive(Debug)]

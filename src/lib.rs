@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod authz;
+pub mod bulk;
 pub mod change;
 pub mod clock;
 pub mod config;

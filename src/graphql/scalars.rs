@@ -1,10 +1,10 @@
 //! The scalars. What comes in is taken as it is and judged by the service, so that a fault comes back as data at its
 //! path; what goes out is always well-formed.
 
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
 use entity::Timestamp;
 
-use crate::clock;
+use crate::{change::Change, clock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
@@ -85,9 +85,35 @@ impl ScalarType for Locale {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json(pub serde_json::Value);
+
+/// Any value that JSON can write.
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        value.into_json().map(Self).map_err(InputValueError::custom)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+}
+
 fn text(value: Value) -> InputValueResult<String> {
     match value {
         Value::String(text) => Ok(text),
         other => Err(InputValueError::expected_type(other)),
+    }
+}
+
+/// What an input says of a field that can be left out or cleared.
+impl<T> From<MaybeUndefined<T>> for Change<T> {
+    fn from(said: MaybeUndefined<T>) -> Self {
+        match said {
+            MaybeUndefined::Undefined => Self::Keep,
+            MaybeUndefined::Null => Self::Clear,
+            MaybeUndefined::Value(value) => Self::Set(value),
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Finding people. Every finder takes the caller and looks only where the caller may look: whoever is out of reach
 //! does not exist, in whatever way one asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::{Timestamp, UserStatus, grant, membership, organization, role, user};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
+    QuerySelect, Select,
     sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -72,6 +73,14 @@ pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<Ha
     }
     let rows = visible(ctx).filter(user::Column::Id.is_in(ids)).all(ctx.app.db.read()).await?;
     Ok(rows.into_iter().map(|user| (user.id, user)).collect())
+}
+
+/// Which of these users are visible: asked of the given connection, so that a transaction sees what it holds, and does
+/// not wait for a second connection while it holds one.
+pub async fn visible_among<C: ConnectionTrait>(db: &C, ctx: &Ctx, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let ids = visible(ctx).filter(user::Column::Id.is_in(ids.iter().copied()));
+    let ids = ids.select_only().column(user::Column::Id).into_tuple::<Uuid>().all(db).await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// The visible ones of the users with these names, by the key of the name, in one statement.

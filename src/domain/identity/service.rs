@@ -9,7 +9,10 @@ use uuid::Uuid;
 use super::names;
 pub use super::{
     bootstrap::{NewAdmin, create_super_admin, ensure_super_admin},
-    finders::{UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list},
+    finders::{
+        UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list,
+        visible_among,
+    },
     register::{Delivery, Registration, register},
     verify::{Proof, verify},
 };

@@ -4,7 +4,7 @@
 //! more than they do. And whoever acts by a grant within organisations acts only on users who are members there and
 //! nowhere else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use entity::{grant, membership, role};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -26,8 +26,7 @@ pub async fn refusals<C: ConnectionTrait>(
     permission: Permission,
     user_ids: &[Uuid],
 ) -> Result<HashMap<Uuid, ErrorCode>> {
-    let visible: HashSet<Uuid> =
-        identity::service::by_ids(ctx, user_ids.iter().copied()).await?.into_keys().collect();
+    let visible = identity::service::visible_among(db, ctx, user_ids).await?;
     let standings = standings(db, user_ids).await?;
     let nothing = Standing::default();
     let refusal = |id: &Uuid| {
@@ -87,14 +86,17 @@ pub fn permissions_of(role: &role::Model) -> PermissionSet {
 /// Whether the caller may grant the role in the organisation, or (without one) on the platform: they may grant there,
 /// the role can be granted there, and they hold there everything that it gives.
 pub fn may_grant(ctx: &Ctx, role: &role::Model, organization: Option<Uuid>) -> bool {
-    let (scope, kind) = match organization {
-        None => (Scope::Platform, RoleScope::Platform),
-        Some(id) => (Scope::Org(id), RoleScope::Organization),
-    };
+    let kind = if organization.is_none() { RoleScope::Platform } else { RoleScope::Organization };
+    role.active && service::scopes(role).contains(&kind) && may_revoke(ctx, role, organization)
+}
+
+/// Whether the caller may take the role away there: as with granting, but what cannot be granted any more can go.
+pub fn may_revoke(ctx: &Ctx, role: &role::Model, organization: Option<Uuid>) -> bool {
     let mut given = Grants::default();
     given.add(permissions_of(role), organization);
-    role.active
-        && service::scopes(role).contains(&kind)
-        && ctx.actor.may(Permission::RoleGrant, scope)
-        && ctx.actor.covers(&given)
+    ctx.actor.may(Permission::RoleGrant, scope_of(organization)) && ctx.actor.covers(&given)
+}
+
+pub fn scope_of(organization: Option<Uuid>) -> Scope {
+    organization.map_or(Scope::Platform, Scope::Org)
 }

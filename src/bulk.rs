@@ -1,0 +1,27 @@
+//! What bulk mutations have in common: how many items one call takes, and whether it is in earnest.
+
+use crate::error::{ErrorCode, Fault};
+
+/// How many items one call takes.
+pub const AT_ONCE: usize = 100;
+
+/// Whether what is asked for is done, or only tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    Real,
+    /// Everything is checked against the database, and rolled back.
+    Dry,
+}
+
+impl Run {
+    /// As inputs say it: `dryRun`, which is left out by most.
+    pub fn unless_dry(dry_run: Option<bool>) -> Self {
+        if dry_run == Some(true) { Self::Dry } else { Self::Real }
+    }
+}
+
+/// Refuses a list that is too long, at the list.
+pub fn check_size(list: &str, length: usize) -> Result<(), Fault> {
+    let message = format!("One call takes {AT_ONCE} items; there are {length}.");
+    if length > AT_ONCE { Err(Fault::new(ErrorCode::TooManyItems, &[list], message)) } else { Ok(()) }
+}
