@@ -12,13 +12,16 @@
     reason = "a test that is surprised fails; and the time that the real binary takes is the machine's"
 )]
 
+mod audit;
 mod authz_matrix;
 mod bootstrap;
 mod identity;
 mod mail;
+mod models;
 mod pages;
 mod playground;
 mod process;
+mod roles;
 mod schema;
 mod schema_drift;
 mod sessions;
