@@ -15,9 +15,11 @@
 mod audit;
 mod authz_matrix;
 mod bootstrap;
+mod grants_property;
 mod identity;
 mod mail;
 mod models;
+mod owners;
 mod pages;
 mod playground;
 mod process;

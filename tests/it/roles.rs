@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use denizen::ids;
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -48,7 +47,7 @@ async fn events(client: &Client, types: &[&str]) -> Vec<String> {
 }
 
 /// A member of the organisation.
-async fn member(world: &World, name: &str, org: Uuid) -> (Client, Uuid) {
+pub async fn member(world: &World, name: &str, org: Uuid) -> (Client, Uuid) {
     let client = world.user(name).await;
     let id = world.user_id(&client).await;
     world.join(id, org).await;
@@ -293,66 +292,6 @@ async fn an_administrator_of_an_organisation_grants_there_only_and_only_what_the
         ] {
             assert_eq!(answer, ["NOT_ALLOWED at [userId]"]);
         }
-    }
-}
-
-#[tokio::test]
-async fn the_last_owner_stays() {
-    for world in World::each().await {
-        let root = world.superadmin().await;
-        let anna = world.org_admin("anna", "acme").await;
-        let acme = world.organization("acme").await;
-        let anna_id = world.user_id(&anna).await;
-        for client in [&root, &anna] {
-            let refused = revoke(client, anna_id, &["MEMBER", "admin"], Some(acme)).await;
-            assert_eq!(refused.faults("revokeRoles"), ["LAST_OWNER at [roleCodes.1]"]);
-        }
-        let root_id = world.user_id(&root).await;
-        assert_eq!(
-            revoke(&root, root_id, &["SUPERADMIN"], None).await.faults("revokeRoles"),
-            ["LAST_OWNER at [roleCodes.0]"]
-        );
-        // With another one, she may go, and so may the first super-administrator.
-        let (_, mia) = member(&world, "mia", acme).await;
-        grant(&anna, mia, &["ADMIN"], Some(acme)).await.ok("/grantRoles/user");
-        assert_eq!(revoke(&anna, anna_id, &["ADMIN"], Some(acme)).await.faults("revokeRoles"), [""; 0]);
-        assert_eq!(
-            revoke(&root, mia, &["ADMIN"], Some(acme)).await.faults("revokeRoles"),
-            ["LAST_OWNER at [roleCodes.0]"]
-        );
-        grant(&root, anna_id, &["SUPERADMIN"], None).await.ok("/grantRoles/user");
-        assert_eq!(revoke(&root, root_id, &["SUPERADMIN"], None).await.faults("revokeRoles"), [""; 0]);
-        assert_eq!(root.run("{ users { totalCount } }").await.codes(), ["FORBIDDEN"]);
-    }
-}
-
-#[tokio::test]
-async fn the_last_owner_stays_even_in_a_race() {
-    for world in World::each().await {
-        let root = world.superadmin().await;
-        let acme = world.organization("acme").await;
-        let mut owners = Vec::new();
-        for name in ["anna", "berta", "carla"] {
-            let (_, id) = member(&world, name, acme).await;
-            owners.push(id);
-        }
-        for round in 0..5 {
-            for owner in &owners {
-                grant(&root, *owner, &["ADMIN"], Some(acme)).await.ok("/grantRoles/user");
-            }
-            let answers =
-                join_all(owners.iter().map(|owner| revoke(&root, *owner, &["ADMIN"], Some(acme)))).await;
-            let refused: Vec<_> = answers.iter().flat_map(|answer| answer.faults("revokeRoles")).collect();
-            assert_eq!(refused, ["LAST_OWNER at [roleCodes.0]"], "round {round}");
-        }
-        // The super-administrators, who revoke each other.
-        grant(&root, owners[0], &["SUPERADMIN"], None).await.ok("/grantRoles/user");
-        let root_id = world.user_id(&root).await;
-        let both = [root_id, owners[0]];
-        let answers = join_all(both.iter().map(|owner| revoke(&root, *owner, &["SUPERADMIN"], None))).await;
-        let refused = answers.iter().filter(|answer| !answer.data("/revokeRoles/errors/0").is_null()).count();
-        let forbidden = answers.iter().filter(|answer| !answer.codes().is_empty()).count();
-        assert_eq!(refused + forbidden, 1, "one of the two stays");
     }
 }
 

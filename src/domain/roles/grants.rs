@@ -282,29 +282,22 @@ impl Wanted {
 async fn apply(txn: &Txn, ctx: &Ctx, changes: &[(&Wanted, Change<'_>)]) -> Result<()> {
     let losers = changes.iter().filter(|(_, change)| !change.gone.is_empty()).map(|(item, _)| item.user_id);
     let losers: Vec<_> = losers.collect();
-    if !losers.is_empty() {
-        let watch = owners::watch(txn, &losers).await?;
-        let gone = changes.iter().flat_map(|(_, change)| change.gone.iter().map(|(grant, _)| grant.id));
+    let watch = if losers.is_empty() { None } else { Some(owners::watch(txn, &losers).await?) };
+    let gone = changes.iter().flat_map(|(_, change)| change.gone.iter().map(|(grant, _)| grant.id));
+    if watch.is_some() {
         grant::Entity::delete_many().filter(grant::Column::Id.is_in(gone)).exec(&**txn).await?;
-        let losses = watch.losses(txn).await?;
-        let faults = losses.iter().filter_map(|loss| {
-            let (item, _) = changes.iter().find(|(item, _)| {
-                item.user_id == loss.user_id && item.organization_id == loss.organization_id
-            })?;
-            let path: Vec<_> = item.path.iter().map(String::as_str).collect();
-            Some(loss.last_owner(&path))
-        });
-        let faults: Vec<_> = faults.collect();
-        if !faults.is_empty() {
-            return Err(Error::Faults(faults));
-        }
     }
     let rows = changes.iter().flat_map(|(item, change)| {
         change.fresh.iter().map(|role| row(ctx, item.user_id, role.id, item.organization_id))
     });
-    let path: Vec<_> =
-        changes.iter().filter_map(|(item, _)| item.path.first()).take(1).map(String::as_str).collect();
-    add(txn, rows.collect(), &path).await?;
+    // The database does not say which of them is no member: the list as a whole is at fault.
+    let list = changes.iter().filter_map(|(item, _)| item.path.first()).take(1);
+    let list: Vec<_> = list.map(String::as_str).collect();
+    add(txn, rows.collect(), &list).await?;
+    // Only now: in one call, one owner may hand over to another.
+    if let Some(watch) = watch {
+        refuse_losses(&watch.losses(txn).await?, changes)?;
+    }
     let mut events = Vec::new();
     for (item, change) in changes {
         let gone: Vec<_> = change.gone.iter().map(|(_, role)| role).collect();
@@ -316,4 +309,16 @@ async fn apply(txn: &Txn, ctx: &Ctx, changes: &[(&Wanted, Change<'_>)]) -> Resul
         }
     }
     log::record_all(txn, ctx, events).await
+}
+
+fn refuse_losses(losses: &[owners::Owned], changes: &[(&Wanted, Change<'_>)]) -> Result<()> {
+    let faults = losses.iter().filter_map(|loss| {
+        let here =
+            |item: &Wanted| item.user_id == loss.user_id && item.organization_id == loss.organization_id;
+        let (item, _) = changes.iter().find(|(item, _)| here(item))?;
+        let path: Vec<_> = item.path.iter().map(String::as_str).collect();
+        Some(loss.last_owner(&path))
+    });
+    let faults: Vec<_> = faults.collect();
+    if faults.is_empty() { Ok(()) } else { Err(Error::Faults(faults)) }
 }
