@@ -3,9 +3,11 @@
 //! A room may call another room's `service`, never its `query` or `mutation`.
 
 pub mod applications;
+pub mod audit;
 pub mod credentials;
 pub mod events;
 pub mod identity;
+pub mod models;
 pub mod notifications;
 pub mod orgs;
 pub mod roles;

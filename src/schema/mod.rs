@@ -9,12 +9,14 @@ use async_graphql::{EmptySubscription, MergedObject, Request, Response};
 use crate::{
     context::Ctx,
     domain::{
+        audit::query::AuditQuery,
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
             mutation::IdentityMutation, query::IdentityQuery,
         },
+        models::{mutation::ModelsMutation, query::ModelsQuery},
         orgs::query::OrgsQuery,
-        roles::query::RolesQuery,
+        roles::{mutation::RolesMutation, query::RolesQuery},
         sessions::mutation::SessionsMutation,
     },
     graphql::{errors, loader, resilient::Resilient},
@@ -23,12 +25,27 @@ use crate::{
 /// What can be asked. A field that is refused becomes null and leaves its siblings alone.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct QueryRooms(IdentityQuery, OrgsQuery, RolesQuery, node::NodeQuery, entities::FederationQuery);
+pub struct QueryRooms(
+    IdentityQuery,
+    OrgsQuery,
+    RolesQuery,
+    ModelsQuery,
+    AuditQuery,
+    node::NodeQuery,
+    entities::FederationQuery,
+);
 
 /// What can be done. One input, one payload each; what you can mend comes back in the payload's `errors`.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRooms(IdentityMutation, AccountMutation, ActivationMutation, SessionsMutation);
+pub struct MutationRooms(
+    IdentityMutation,
+    AccountMutation,
+    ActivationMutation,
+    SessionsMutation,
+    RolesMutation,
+    ModelsMutation,
+);
 
 pub type Schema = async_graphql::Schema<Resilient<QueryRooms>, Resilient<MutationRooms>, EmptySubscription>;
 

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use crate::{
     context::Ctx,
     domain::{
+        audit::{service as audit, types::Event},
         identity::{service as identity, types::User},
+        models::{service as models, types::Model},
         orgs::{service as orgs, types::Organization},
         roles::{service as roles, types::Role},
         sessions::{service as sessions, types::Session},
@@ -26,6 +28,8 @@ pub enum Node {
     Organization(Organization),
     Role(Role),
     Session(Session),
+    Event(Event),
+    Model(Model),
 }
 
 #[derive(Default)]
@@ -76,6 +80,12 @@ async fn find(ctx: &Ctx, texts: &[ID]) -> crate::error::Result<Vec<Option<Node>>
     }
     for (id, row) in sessions::by_ids(ctx, of(Kind::Session)).await? {
         found.insert((Kind::Session, id), Node::Session(row.into()));
+    }
+    for (id, row) in audit::by_ids(ctx, of(Kind::Event)).await? {
+        found.insert((Kind::Event, id), Node::Event(row.into()));
+    }
+    for (id, row) in models::by_ids(ctx, of(Kind::Model)).await? {
+        found.insert((Kind::Model, id), Node::Model(row.into()));
     }
     Ok(ids.into_iter().map(|key| key.and_then(|key| found.get(&key).cloned())).collect())
 }

@@ -19,6 +19,8 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("organization", "{ organization(by: { code: \"nothing\" }) { id } }"),
     ("organizations", "{ organizations { totalCount } }"),
     ("roles", "{ roles { code } }"),
+    ("models", "{ models { totalCount } }"),
+    ("events", "{ events { totalCount } }"),
     ("node", "{ node(id: \"user_nobody\") { id } }"),
     ("nodes", "{ nodes(ids: []) { id } }"),
     ("_service", "{ _service { sdl } }"),
@@ -41,6 +43,10 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("verifyUser", "mutation { verifyUser(input: {}) { errors { code } } }"),
     ("login", "mutation { login(input: { identifier: \"x\", password: \"y\" }) { errors { code } } }"),
     ("logout", "mutation { logout(input: { refreshToken: \"nonsense\" }) { endedSessions } }"),
+    ("upsertRoles", "mutation { upsertRoles(input: { roles: [] }) { errors { code } } }"),
+    ("upsertModels", "mutation { upsertModels(input: { models: [] }) { errors { code } } }"),
+    ("grantRoles", "mutation { grantRoles(input: { userId: \"x\", roleCodes: [] }) { errors { code } } }"),
+    ("revokeRoles", "mutation { revokeRoles(input: { userId: \"x\", roleCodes: [] }) { errors { code } } }"),
 ];
 
 /// Somebody of every kind, with the name of their column.
@@ -220,6 +226,8 @@ async fn a_stranger_reads_no_private_field_of_a_user() {
             for field in &fields {
                 let selection = if ["organization", "roles"].contains(field) {
                     format!("{field} {{ code }}")
+                } else if *field == "models" {
+                    "models { uuid }".to_owned()
                 } else {
                     (*field).to_owned()
                 };

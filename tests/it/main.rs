@@ -14,16 +14,21 @@
 
 mod account;
 mod activation;
+mod audit;
 mod authz_matrix;
 mod bootstrap;
 mod change_email;
 mod erasure;
+mod grants_property;
 mod identity;
 mod mail;
 mod mailboxes;
+mod models;
+mod owners;
 mod pages;
 mod playground;
 mod process;
+mod roles;
 mod schema;
 mod schema_drift;
 mod sessions;

@@ -9,6 +9,7 @@ use sea_orm::Order;
 use super::service;
 use crate::{
     domain::{
+        models::{loaders::ModelsOf, types::Model},
         orgs::{loaders::PrimaryOf, types::Organization},
         roles::{loaders::RolesOf, types::Role},
     },
@@ -135,6 +136,13 @@ impl UserObject {
     async fn roles(&self, ctx: &Context<'_>) -> Result<Option<Vec<Role>>> {
         let roles = loader::load(ctx, RolesOf(self.row.id)).await?.unwrap_or_default();
         Ok(Some(roles.into_iter().map(Role::from).collect()))
+    }
+
+    /// The language models that the user works with: one at most for each pair of languages.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn models(&self, ctx: &Context<'_>) -> Result<Option<Vec<Model>>> {
+        let models = loader::load(ctx, ModelsOf(self.row.id)).await?.unwrap_or_default();
+        Ok(Some(models.into_iter().map(Model::from).collect()))
     }
 
     /// When the account was made.

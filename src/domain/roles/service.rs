@@ -4,12 +4,17 @@ use std::collections::HashMap;
 
 use entity::{grant, role};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Set,
-    sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+    sea_query::{LockType, OnConflict},
 };
 use serde_json::json;
 use uuid::Uuid;
 
+pub use super::{
+    grants::{Assignment, Wanted, grant, replace, replace_in_org, revoke},
+    upsert::{RoleChange, upsert},
+};
 use crate::{
     authz::{BUILT_IN_ROLES, BuiltInRole, Permission, Reach, RoleScope},
     context::Ctx,
@@ -112,7 +117,7 @@ pub async fn grant_built_in(txn: &Txn, ctx: &Ctx, user_id: Uuid, code: &str) -> 
     .insert(&**txn)
     .await?;
     let event = NewEvent::of(EventType::RoleGranted).on(Kind::User, user_id).on(Kind::Role, role.id);
-    log::record(txn, ctx, event.with(json!({ "role": role.code }))).await
+    log::record(txn, ctx, event.with(json!({ "roles": [role.code] }))).await
 }
 
 /// All roles, by code. Roles are no secret: whoever is signed in may know what there is.
@@ -131,6 +136,14 @@ pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<Ha
     }
     let rows = role::Entity::find().filter(role::Column::Id.is_in(ids)).all(ctx.app.db.read()).await?;
     Ok(rows.into_iter().map(|role| (role.id, role)).collect())
+}
+
+/// The roles of these codes, by the keys of the codes. Until the transaction ends they stay what they are now.
+pub async fn hold(txn: &Txn, codes: &[String]) -> Result<HashMap<String, role::Model>> {
+    let keys = codes.iter().map(|code| names::name_key(code));
+    let select = role::Entity::find().filter(role::Column::CodeKey.is_in(keys));
+    let rows = select.order_by_asc(role::Column::CodeKey).lock(LockType::Share).all(&**txn).await?;
+    Ok(rows.into_iter().map(|role| (role.code_key.clone(), role)).collect())
 }
 
 /// The distinct roles of these users, as far as the caller may know of them: all of one's own; of others those that
