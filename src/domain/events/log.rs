@@ -1,7 +1,7 @@
 //! Recording what happened.
 
 use entity::{event, event_target};
-use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use sea_orm::{EntityTrait, Set};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -109,14 +109,42 @@ impl NewEvent {
 
 /// Records the event in the transaction of the change that it tells of.
 pub async fn record(txn: &Txn, ctx: &Ctx, event: NewEvent) -> Result<()> {
-    let NewEvent { kind, targets, organization, data } = event;
+    record_all(txn, ctx, vec![event]).await
+}
+
+/// A statement holds only so many values.
+const AT_ONCE: usize = 500;
+
+/// Records many events in the order given: two statements, however many.
+pub async fn record_all(txn: &Txn, ctx: &Ctx, events: Vec<NewEvent>) -> Result<()> {
+    let (mut rows, mut targets) = (Vec::new(), Vec::new());
+    for event in events {
+        let id = ctx.new_id();
+        targets.extend(event.targets.iter().cloned().zip(0..).map(|(target_id, position)| {
+            event_target::ActiveModel {
+                event_id: Set(id),
+                target_id: Set(target_id),
+                position: Set(position),
+            }
+        }));
+        rows.push(row(ctx, id, event));
+    }
+    for rows in rows.chunks(AT_ONCE) {
+        event::Entity::insert_many(rows.to_vec()).exec_without_returning(&**txn).await?;
+    }
+    for targets in targets.chunks(AT_ONCE) {
+        event_target::Entity::insert_many(targets.to_vec()).exec_without_returning(&**txn).await?;
+    }
+    Ok(())
+}
+
+fn row(ctx: &Ctx, id: Uuid, event: NewEvent) -> event::ActiveModel {
+    let NewEvent { kind, targets: _, organization, data } = event;
     let (actor_kind, actor_id, actor_name) = match &ctx.actor {
         Actor::Anonymous => (event::ActorKind::Anonymous, None, None),
         Actor::System => (event::ActorKind::System, None, None),
         Actor::User(user) => (event::ActorKind::User, Some(user.user_id), Some(user.user_name.clone())),
     };
-    let application_id = ctx.actor.signed_in().map(|user| user.application_id);
-    let id = ctx.new_id();
     event::ActiveModel {
         id: Set(id),
         kind: Set(kind.code().to_owned()),
@@ -124,20 +152,11 @@ pub async fn record(txn: &Txn, ctx: &Ctx, event: NewEvent) -> Result<()> {
         actor_id: Set(actor_id),
         actor_name: Set(actor_name),
         organization_id: Set(organization),
-        application_id: Set(application_id),
+        application_id: Set(ctx.actor.signed_in().map(|user| user.application_id)),
         data: Set(data),
         ip: Set(ctx.request.ip.map(|ip| ip.to_string())),
         user_agent: Set(ctx.request.user_agent.clone()),
         request_id: Set(ctx.request.id.clone()),
         occurred_at: Set(ctx.now()),
     }
-    .insert(&**txn)
-    .await?;
-    let targets = targets.into_iter().zip(0..).map(|(target_id, position)| event_target::ActiveModel {
-        event_id: Set(id),
-        target_id: Set(target_id),
-        position: Set(position),
-    });
-    event_target::Entity::insert_many(targets).exec(&**txn).await?;
-    Ok(())
 }
