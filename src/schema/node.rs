@@ -9,7 +9,7 @@ use crate::{
     context::Ctx,
     domain::{
         identity::{service as identity, types::User},
-        orgs::{service as orgs, types::Organization},
+        orgs::{members::types::Membership, service as orgs, types::Organization},
         roles::{service as roles, types::Role},
         sessions::{service as sessions, types::Session},
     },
@@ -24,6 +24,7 @@ use crate::{
 pub enum Node {
     User(User),
     Organization(Organization),
+    Membership(Membership),
     Role(Role),
     Session(Session),
 }
@@ -70,6 +71,9 @@ async fn find(ctx: &Ctx, texts: &[ID]) -> crate::error::Result<Vec<Option<Node>>
     }
     for (id, row) in orgs::by_ids(ctx, of(Kind::Organization)).await? {
         found.insert((Kind::Organization, id), Node::Organization(row.into()));
+    }
+    for (id, row) in orgs::members::by_ids(ctx, of(Kind::Membership)).await? {
+        found.insert((Kind::Membership, id), Node::Membership(row.into()));
     }
     for (id, row) in roles::by_ids(ctx, of(Kind::Role)).await? {
         found.insert((Kind::Role, id), Node::Role(row.into()));

@@ -25,6 +25,18 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("_entities", "{ _entities(representations: []) { __typename } }"),
     ("registerUser", "mutation { registerUser(input: { password: \"x\" }) { errors { code } } }"),
     ("verifyUser", "mutation { verifyUser(input: {}) { errors { code } } }"),
+    (
+        "upsertOrganizations",
+        "mutation { upsertOrganizations(input: { organizations: [] }) { errors { code } } }",
+    ),
+    (
+        "addMembers",
+        "mutation { addMembers(input: { organizationId: \"x\", members: [] }) { errors { code } } }",
+    ),
+    (
+        "removeMembers",
+        "mutation { removeMembers(input: { organizationId: \"x\", userIds: [] }) { errors { code } } }",
+    ),
     ("login", "mutation { login(input: { identifier: \"x\", password: \"y\" }) { errors { code } } }"),
     ("logout", "mutation { logout(input: { refreshToken: \"nonsense\" }) { endedSessions } }"),
 ];
@@ -206,6 +218,8 @@ async fn a_stranger_reads_no_private_field_of_a_user() {
             for field in &fields {
                 let selection = if ["organization", "roles"].contains(field) {
                     format!("{field} {{ code }}")
+                } else if *field == "memberships" {
+                    format!("{field} {{ totalCount }}")
                 } else {
                     (*field).to_owned()
                 };

@@ -16,6 +16,7 @@ mod authz_matrix;
 mod bootstrap;
 mod identity;
 mod mail;
+mod orgs;
 mod pages;
 mod playground;
 mod process;

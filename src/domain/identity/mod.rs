@@ -3,6 +3,7 @@
 //! Owns users, their names and addresses. Refuses to tell strangers whether an address is known, and keeps to one
 //! identity per proved mailbox.
 
+mod acquaintance;
 mod bootstrap;
 mod finders;
 pub mod mutation;

@@ -6,10 +6,10 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result,
 use entity::user;
 use sea_orm::Order;
 
-use super::service;
+use super::service::{self, Seen};
 use crate::{
     domain::{
-        orgs::{loaders::PrimaryOf, types::Organization},
+        orgs::{loaders::PrimaryOf, members::types::MembershipConnection, types::Organization},
         roles::{loaders::RolesOf, types::Role},
     },
     graphql::{
@@ -20,7 +20,7 @@ use crate::{
         scalars::{DateTime, EmailAddress, Locale, PhoneNumber, Url},
     },
     ids::{self, Kind},
-    page::Page,
+    page::{Page, PageArgs},
 };
 
 /// How far an account has come.
@@ -47,6 +47,15 @@ impl User {
     /// As the users themselves, and those who administer them, see them.
     pub fn in_full(row: user::Model) -> Self {
         Self(UserObject { row: Arc::new(row), sees: Sees::Everything })
+    }
+
+    /// As much of them as the caller may see.
+    pub fn seen(row: user::Model, extent: Seen) -> Self {
+        let sees = match extent {
+            Seen::InFull => Sees::Everything,
+            Seen::FromOutside => Sees::Outside,
+        };
+        Self(UserObject { row: Arc::new(row), sees })
     }
 }
 
@@ -135,6 +144,21 @@ impl UserObject {
     async fn roles(&self, ctx: &Context<'_>) -> Result<Option<Vec<Role>>> {
         let roles = loader::load(ctx, RolesOf(self.row.id)).await?.unwrap_or_default();
         Ok(Some(roles.into_iter().map(Role::from).collect()))
+    }
+
+    /// The organisations that the user belongs to, as far as you may see it: your own, and of others those that you
+    /// share or read.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn memberships(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<MembershipConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(MembershipConnection::of_user(ctx, self.row.id, page).await?))
     }
 
     /// When the account was made.
