@@ -10,7 +10,7 @@ use crate::{
     context::Ctx,
     domain::{
         identity::{mutation::IdentityMutation, query::IdentityQuery},
-        orgs::{mutation::OrgsMutation, query::OrgsQuery},
+        orgs::{invitations::mutation::InvitationsMutation, mutation::OrgsMutation, query::OrgsQuery},
         roles::query::RolesQuery,
         sessions::mutation::SessionsMutation,
     },
@@ -25,7 +25,7 @@ pub struct QueryRooms(IdentityQuery, OrgsQuery, RolesQuery, node::NodeQuery, ent
 /// What can be done. One input, one payload each; what you can mend comes back in the payload's `errors`.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRooms(IdentityMutation, SessionsMutation, OrgsMutation);
+pub struct MutationRooms(IdentityMutation, SessionsMutation, OrgsMutation, InvitationsMutation);
 
 pub type Schema = async_graphql::Schema<Resilient<QueryRooms>, Resilient<MutationRooms>, EmptySubscription>;
 

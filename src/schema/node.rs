@@ -9,7 +9,12 @@ use crate::{
     context::Ctx,
     domain::{
         identity::{service as identity, types::User},
-        orgs::{members::types::Membership, service as orgs, types::Organization},
+        orgs::{
+            invitations::{self, types::Invitation},
+            members::types::Membership,
+            service as orgs,
+            types::Organization,
+        },
         roles::{service as roles, types::Role},
         sessions::{service as sessions, types::Session},
     },
@@ -25,6 +30,7 @@ pub enum Node {
     User(User),
     Organization(Organization),
     Membership(Membership),
+    Invitation(Invitation),
     Role(Role),
     Session(Session),
 }
@@ -74,6 +80,9 @@ async fn find(ctx: &Ctx, texts: &[ID]) -> crate::error::Result<Vec<Option<Node>>
     }
     for (id, row) in orgs::members::by_ids(ctx, of(Kind::Membership)).await? {
         found.insert((Kind::Membership, id), Node::Membership(row.into()));
+    }
+    for (id, row) in invitations::by_ids(ctx, of(Kind::Invitation)).await? {
+        found.insert((Kind::Invitation, id), Node::Invitation(row.into()));
     }
     for (id, row) in roles::by_ids(ctx, of(Kind::Role)).await? {
         found.insert((Kind::Role, id), Node::Role(row.into()));

@@ -37,6 +37,15 @@ const OPERATIONS: &[(&str, &str)] = &[
         "removeMembers",
         "mutation { removeMembers(input: { organizationId: \"x\", userIds: [] }) { errors { code } } }",
     ),
+    ("invitation", "{ invitation(token: \"nonsense\") { id } }"),
+    (
+        "inviteMembers",
+        "mutation { inviteMembers(input: { organizationId: \"x\", invitees: [] }) { errors { code } } }",
+    ),
+    ("resendInvitation", "mutation { resendInvitation(input: { invitationId: \"x\" }) { errors { code } } }"),
+    ("revokeInvitation", "mutation { revokeInvitation(input: { invitationId: \"x\" }) { errors { code } } }"),
+    ("acceptInvitation", "mutation { acceptInvitation(input: { token: \"x\" }) { errors { code } } }"),
+    ("declineInvitation", "mutation { declineInvitation(input: { token: \"x\" }) { errors { code } } }"),
     ("login", "mutation { login(input: { identifier: \"x\", password: \"y\" }) { errors { code } } }"),
     ("logout", "mutation { logout(input: { refreshToken: \"nonsense\" }) { endedSessions } }"),
 ];
@@ -218,7 +227,7 @@ async fn a_stranger_reads_no_private_field_of_a_user() {
             for field in &fields {
                 let selection = if ["organization", "roles"].contains(field) {
                     format!("{field} {{ code }}")
-                } else if *field == "memberships" {
+                } else if ["invitations", "memberships"].contains(field) {
                     format!("{field} {{ totalCount }}")
                 } else {
                     (*field).to_owned()

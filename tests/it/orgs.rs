@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::support::{Answer, Client, World};
 
+mod invitations;
 mod members;
 mod upsert;
 

@@ -9,7 +9,10 @@ use sea_orm::Order;
 use super::service::{self, Seen};
 use crate::{
     domain::{
-        orgs::{loaders::PrimaryOf, members::types::MembershipConnection, types::Organization},
+        orgs::{
+            invitations::types::InvitationConnection, loaders::PrimaryOf,
+            members::types::MembershipConnection, types::Organization,
+        },
         roles::{loaders::RolesOf, types::Role},
     },
     graphql::{
@@ -159,6 +162,22 @@ impl UserObject {
     ) -> Result<Option<MembershipConnection>> {
         let page = PageArgs { first, after, last, before };
         Ok(Some(MembershipConnection::of_user(ctx, self.row.id, page).await?))
+    }
+
+    /// The invitations that wait for the answer of the user's proved address: all of your own, and of others those of
+    /// the organisations in which you invite.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<InvitationConnection>> {
+        let proved = self.row.email_verified_at.and(self.row.email_key.clone());
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(InvitationConnection::waiting_for(ctx, proved, page).await?))
     }
 
     /// When the account was made.

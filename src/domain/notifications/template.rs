@@ -12,6 +12,8 @@ pub enum Template {
     AlreadyRegistered { user_name: String, public_url: String },
     /// The registration is complete.
     Welcome { user_name: String },
+    /// Asks to join an organisation.
+    Invitation { organization: String, link: String, days: u64 },
 }
 
 pub struct Message {
@@ -26,11 +28,13 @@ impl Template {
             Self::VerifyEmail { .. } => "verify_email",
             Self::AlreadyRegistered { .. } => "already_registered",
             Self::Welcome { .. } => "welcome",
+            Self::Invitation { .. } => "invitation",
         }
     }
 
     pub fn render(&self) -> Message {
         match self {
+            Self::Invitation { organization, link, days } => invitation(organization, link, *days),
             Self::VerifyEmail { user_name, link, code, code_minutes, link_hours } => Message {
                 subject: "Confirm your address".to_owned(),
                 text: format!(
@@ -84,6 +88,25 @@ impl Template {
                 ]),
             },
         }
+    }
+}
+
+fn invitation(organization: &str, link: &str, days: u64) -> Message {
+    let end = format!(
+        "The invitation is for this address, and good for {days} days. If you do not want to join, decline it there, or \
+         ignore this mail."
+    );
+    Message {
+        subject: format!("You are invited to join {organization}"),
+        text: format!(
+            "Hello,\n\nyou are invited to join {organization}. Open this link to answer:\n\n{link}\n\n{end}\n"
+        ),
+        html: page(&[
+            "Hello,".to_owned(),
+            format!("you are invited to join <strong>{}</strong>.", escape(organization)),
+            format!("<a href=\"{0}\">Answer the invitation</a>", escape(link)),
+            end,
+        ]),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod adding;
 mod finders;
+pub mod invitations;
 mod joining;
 mod leaving;
 pub mod loaders;

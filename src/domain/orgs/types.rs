@@ -6,11 +6,20 @@ use async_graphql::{Context, ID, InputObject, Object, OneofObject, Result, Simpl
 use entity::organization;
 
 use super::{
+    invitations::types::InvitationConnection,
     members::types::{MemberFilter, MembershipConnection},
     service,
 };
 use crate::{
-    graphql::{connection::PageInfo, guard::SignedIn, resilient::Resilient, scalars::DateTime},
+    authz::{Permission, Scope},
+    error::Error,
+    graphql::{
+        ContextExt,
+        connection::PageInfo,
+        guard::{Require, SignedIn},
+        resilient::Resilient,
+        scalars::DateTime,
+    },
     ids::{self, Kind},
     page::{Page, PageArgs},
 };
@@ -77,6 +86,23 @@ impl OrganizationObject {
     ) -> Result<Option<MembershipConnection>> {
         let page = PageArgs { first, after, last, before };
         Ok(Some(MembershipConnection::of_organization(ctx, self.0.id, filter, page).await?))
+    }
+
+    /// Who was invited, the newest first. For those who invite there.
+    #[graphql(guard = "Require(Permission::OrgInvite)")]
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<InvitationConnection>> {
+        if !ctx.ctx()?.actor.may(Permission::OrgInvite, Scope::Org(self.0.id)) {
+            return Err(Error::forbidden().into());
+        }
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(InvitationConnection::of_organization(ctx, self.0.id, page).await?))
     }
 
     /// When it was made.
