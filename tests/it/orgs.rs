@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::support::{Answer, Client, World};
 
 mod invitations;
+mod joining;
 mod members;
 mod upsert;
 

@@ -22,6 +22,7 @@ use crate::{
             service::{self as notifications, Notice},
             template::Template,
         },
+        orgs::service::{self as orgs, Plan, Wish},
     },
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
@@ -37,6 +38,8 @@ pub struct Registration {
     pub gender: Option<String>,
     pub locale: Option<String>,
     pub application_id: Option<String>,
+    /// What to join once the address is proved.
+    pub wish: Wish,
 }
 
 /// What was sent: the same whether or not the account exists.
@@ -51,7 +54,7 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
     let application_id = applications::service::named(ctx, registration.application_id.as_deref()).await?;
-    let email = check(&registration)?;
+    let (email, plan) = judged(ctx, &registration).await?;
     let hash = ctx.app.hasher.hash(&registration.password, ctx.app.random.as_ref()).await?;
 
     let txn = ctx.app.db.begin().await?;
@@ -67,6 +70,7 @@ pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery>
     give_up_earlier_attempt(&txn, ctx, &user_name, &email).await?;
     let user = insert(&txn, ctx, &user_name, &email, registration).await?;
     passwords::set(&txn, ctx, user.id, hash).await?;
+    orgs::note(&txn, user.id, plan).await?;
     registration::ActiveModel {
         user_id: Set(user.id),
         application_id: Set(application_id),
@@ -93,6 +97,20 @@ pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery>
 }
 
 /// Every fault at once.
+async fn judged(ctx: &Ctx, registration: &Registration) -> Result<(Email, Plan)> {
+    let key = registration.email.as_deref().and_then(names::email).map(|email| email.key).unwrap_or_default();
+    let plan = orgs::judge(ctx, &registration.wish, &key).await?;
+    match (check(registration), plan) {
+        (Ok(email), Ok(plan)) => Ok((email, plan)),
+        (Err(Error::Faults(mut faults)), plan) => {
+            faults.extend(plan.err().unwrap_or_default());
+            Err(Error::Faults(faults))
+        }
+        (Err(other), _) => Err(other),
+        (Ok(_), Err(faults)) => Err(Error::Faults(faults)),
+    }
+}
+
 fn check(registration: &Registration) -> Result<Email> {
     let Registration {
         user_name,
@@ -104,6 +122,7 @@ fn check(registration: &Registration) -> Result<Email> {
         gender,
         locale,
         application_id: _,
+        wish: _,
     } = registration;
     let mut faults = Vec::new();
     let parsed = email.as_deref().and_then(names::email);
@@ -182,6 +201,7 @@ async fn insert(
         gender,
         locale,
         application_id: _,
+        wish: _,
     } = from;
     let row = user::ActiveModel {
         id: Set(ctx.new_id()),

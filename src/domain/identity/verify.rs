@@ -14,6 +14,7 @@ use crate::{
             service::{self as notifications, Notice},
             template::Template,
         },
+        orgs::service as orgs,
     },
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
@@ -80,6 +81,7 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
         .filter(user::Column::Status.eq(UserStatus::Unverified))
         .exec(&*txn)
         .await?;
+    orgs::carry_out(&txn, ctx, user.id).await?;
     log::record(&txn, ctx, NewEvent::of(EventType::UserVerified).on(Kind::User, user.id)).await?;
     if let Some(to) = user.email.clone() {
         let template = Template::Welcome { user_name: user.user_name.clone() };

@@ -12,6 +12,7 @@ pub mod loaders;
 pub mod members;
 pub mod mutation;
 pub mod query;
+mod registering;
 pub mod service;
 mod text;
 pub mod types;

@@ -9,5 +9,6 @@ pub use super::{
     joining::{Joiner, join, lock},
     leaving::{owners, remove},
     members,
+    registering::{Plan, Wish, carry_out, judge, note},
     upsert::{Effect, OrganizationChange, upsert},
 };

@@ -82,7 +82,7 @@ pub async fn accept(ctx: &Ctx, token: &str) -> Result<membership::Model> {
 
 /// Uses the invitation up and makes the user a member, with the roles written in it. The organisation is held. `None`
 /// when somebody was faster, or it does not wait any more.
-pub async fn take_up(
+async fn take_up(
     txn: &Txn,
     ctx: &Ctx,
     row: &invitation::Model,
@@ -96,6 +96,17 @@ pub async fn take_up(
     let event = told(EventType::InvitationAccepted, row).on(Kind::User, user_id);
     log::record(txn, ctx, event).await?;
     Ok(joined.into_iter().next())
+}
+
+/// The same for one that was noted while registering, if it still waits and is for the address that the user has.
+pub async fn take_up_by_id(txn: &Txn, ctx: &Ctx, id: Uuid, user_id: Uuid) -> Result<bool> {
+    let row = invitation::Entity::find_by_id(id).one(&**txn).await?;
+    let user = user::Entity::find_by_id(user_id).one(&**txn).await?;
+    let key = user.and_then(|user| user.email_key);
+    match row.filter(|row| Some(&row.email_key) == key.as_ref() && waits(ctx, row).is_ok()) {
+        Some(row) => Ok(take_up(txn, ctx, &row, user_id).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// One conditional update: of two at once, one wins. A renewed invitation has another token, and is not meant.

@@ -11,7 +11,7 @@ pub mod mutation;
 pub mod types;
 
 pub use self::{
-    answering::{Introduction, accept, decline, introduce, take_up, usable},
+    answering::{Introduction, accept, decline, introduce, take_up_by_id, usable},
     finders::{by_ids, by_token, count_of_organizations, count_of_users, of_organizations, of_users, status},
     inviting::{Invitee, invite, resend, revoke},
 };
