@@ -4,10 +4,13 @@
 //! of another list is refused. The id breaks ties, so no row is shown twice or skipped while others come and go.
 //! Empty values come first, on both databases.
 
+use std::{collections::HashMap, hash::Hash};
+
 use data_encoding::BASE64URL_NOPAD;
 use sea_orm::{
-    ColumnTrait, ColumnType, Condition, ConnectionTrait, EntityTrait, ModelTrait, Order, QueryFilter,
-    QueryOrder, QuerySelect, Select, Value, sea_query::NullOrdering,
+    ColumnTrait, ColumnType, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, ModelTrait,
+    Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Value,
+    sea_query::{Asterisk, Expr, Func, NullOrdering, Query, WindowStatement},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -30,7 +33,7 @@ pub fn check_filter(longest_list: Option<usize>) -> Result<()> {
 }
 
 /// What the caller asks for, as it came.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PageArgs {
     pub first: Option<i32>,
     pub after: Option<String>,
@@ -38,11 +41,21 @@ pub struct PageArgs {
     pub before: Option<String>,
 }
 
+#[derive(Clone, Debug)]
 pub struct Page<T> {
     /// Each with its cursor.
     pub rows: Vec<(String, T)>,
     pub has_next: bool,
     pub has_previous: bool,
+}
+
+impl<T> Page<T> {
+    /// The page of a list with nothing on it.
+    pub fn empty(args: &PageArgs) -> Self {
+        let (has_next, has_previous) =
+            if args.last.is_some() { (args.before.is_some(), false) } else { (false, args.after.is_some()) };
+        Self { rows: Vec::new(), has_next, has_previous }
+    }
 }
 
 /// A list in one order.
@@ -69,21 +82,82 @@ where
     D: ConnectionTrait,
 {
     let (limit, backward) = extent(args)?;
-    let mut select = select;
+    let order = if backward { opposite(&sort.order) } else { sort.order.clone() };
+    let mut select = between(select, sort, args)?;
+    select = match nulls(sort, &order) {
+        Some(nulls) => select.order_by_with_nulls(sort.column, order.clone(), nulls),
+        None => select.order_by(sort.column, order.clone()),
+    };
+    let rows = select.order_by(sort.id, order).limit(limit + 1).all(db).await?;
+    page_of(rows, sort, args)
+}
+
+/// The same page of each parent's rows, in one statement: the rows are numbered within each parent.
+pub async fn fetch_each<E, D, K>(
+    db: &D,
+    select: Select<E>,
+    (parent, key): (E::Column, impl Fn(&E::Model) -> K),
+    sort: &Sort<E::Column>,
+    args: &PageArgs,
+) -> Result<HashMap<K, Page<E::Model>>>
+where
+    E: EntityTrait,
+    D: ConnectionTrait,
+    K: Eq + Hash,
+{
+    const PLACE: &str = "place_in_list";
+    let (limit, backward) = extent(args)?;
+    let order = if backward { opposite(&sort.order) } else { sort.order.clone() };
+    let (column, id) = (sort.column.as_column_ref(), sort.id.as_column_ref());
+    let mut numbered = WindowStatement::partition_by(parent.as_column_ref());
+    match nulls(sort, &order) {
+        Some(nulls) => numbered.order_by_with_nulls(column, order.clone(), nulls),
+        None => numbered.order_by(column, order.clone()),
+    };
+    numbered.order_by(id, order);
+    let mut inner = between(select, sort, args)?.into_query();
+    inner.expr_window_as(Func::cust("ROW_NUMBER"), numbered, PLACE);
+    let outer = Query::select()
+        .column(Asterisk)
+        .from_subquery(inner, "numbered")
+        .and_where(Expr::col(PLACE).lte(limit + 1))
+        .order_by(PLACE, Order::Asc)
+        .to_owned();
+    let rows = E::Model::find_by_statement(db.get_database_backend().build(&outer)).all(db).await?;
+    let mut lists: HashMap<K, Vec<E::Model>> = HashMap::new();
+    for row in rows {
+        lists.entry(key(&row)).or_default().push(row);
+    }
+    lists.into_iter().map(|(key, rows)| Ok((key, page_of(rows, sort, args)?))).collect()
+}
+
+/// The rows between the two cursors.
+fn between<E: EntityTrait>(
+    mut select: Select<E>,
+    sort: &Sort<E::Column>,
+    args: &PageArgs,
+) -> Result<Select<E>> {
     if let Some(text) = &args.after {
         select = select.filter(beyond(sort, &parse(sort, text)?, &sort.order));
     }
     if let Some(text) = &args.before {
         select = select.filter(beyond(sort, &parse(sort, text)?, &opposite(&sort.order)));
     }
-    let order = if backward { opposite(&sort.order) } else { sort.order.clone() };
-    select = if sort.column.def().is_null() {
-        let nulls = if order == Order::Asc { NullOrdering::First } else { NullOrdering::Last };
-        select.order_by_with_nulls(sort.column, order.clone(), nulls)
-    } else {
-        select.order_by(sort.column, order.clone())
-    };
-    let mut rows = select.order_by(sort.id, order).limit(limit + 1).all(db).await?;
+    Ok(select)
+}
+
+fn nulls<C: ColumnTrait>(sort: &Sort<C>, order: &Order) -> Option<NullOrdering> {
+    let first = *order == Order::Asc;
+    sort.column.def().is_null().then_some(if first { NullOrdering::First } else { NullOrdering::Last })
+}
+
+/// The page that these rows make: one more than asked for says that the list goes on.
+pub fn page_of<M: ModelTrait>(
+    mut rows: Vec<M>,
+    sort: &Sort<<M::Entity as EntityTrait>::Column>,
+    args: &PageArgs,
+) -> Result<Page<M>> {
+    let (limit, backward) = extent(args)?;
     let more = rows.len() as u64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     if backward {

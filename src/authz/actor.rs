@@ -61,6 +61,11 @@ impl Grants {
             && other.orgs.iter().all(|(id, wanted)| within(Scope::Org(*id), *wanted))
     }
 
+    /// Everything held in the organisation, by its own grants or by the platform's.
+    pub fn within(&self, organization: Uuid) -> PermissionSet {
+        self.orgs.get(&organization).map_or(self.platform, |held| held.union(self.platform))
+    }
+
     /// Everything held anywhere: the `scope` of an access token.
     pub fn union(&self) -> PermissionSet {
         self.orgs.values().fold(self.platform, |all, held| all.union(*held))

@@ -1,5 +1,7 @@
 //! Errors as GraphQL shows them: faults as data in the payload, everything else with a code in `extensions`.
 
+use std::sync::Arc;
+
 use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject};
 
 use crate::error::{self, Error, Fault};
@@ -107,7 +109,9 @@ pub fn present(mut response: Response, request_id: Option<&str>) -> Response {
 }
 
 fn present_one(error: ServerError, request_id: Option<&str>) -> ServerError {
-    let Some(ours) = error.source::<Error>() else {
+    // What a loader answers is shared by all who waited for the batch.
+    let shared = || error.source::<Arc<Error>>().map(AsRef::as_ref);
+    let Some(ours) = error.source::<Error>().or_else(shared) else {
         return error;
     };
     let (code, message, retry_after) = match ours {

@@ -34,3 +34,17 @@ where
 {
     Ok(ctx.data::<RequestLoader>()?.load_one(key).await?)
 }
+
+/// What belongs to each of these keys, in their order; nothing for those that nothing belongs to.
+pub async fn load_all<K>(
+    ctx: &Context<'_>,
+    keys: impl Iterator<Item = K>,
+) -> async_graphql::Result<Vec<<Loads as Loader<K>>::Value>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Loads: Loader<K, Error = SharedError>,
+{
+    let keys: Vec<K> = keys.collect();
+    let mut found = ctx.data::<RequestLoader>()?.load_many(keys.iter().cloned()).await?;
+    Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+}

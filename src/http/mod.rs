@@ -30,7 +30,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/.well-known/jwks.json", get(well_known::jwks))
         .route("/.well-known/openid-configuration", get(well_known::openid_configuration))
-        .route("/verify", get(pages::verify).post(pages::confirm_verify));
+        .route("/verify", get(pages::verify).post(pages::confirm_verify))
+        .route("/invitation", get(pages::invitation).post(pages::decline_invitation));
     if app.config.playground() {
         routes = routes
             .route("/playground", get(playground::index))

@@ -22,6 +22,7 @@ use crate::{
     domain::{
         identity::service::{self as identity, Proof},
         notifications::template::escape,
+        orgs::invitations::{self, Introduction},
     },
     error::Error,
 };
@@ -58,6 +59,52 @@ pub async fn confirm_verify(
             );
             page(StatusCode::OK, "Your address is confirmed", &text)
         }
+        Err(error) => refusal(&error),
+    }
+}
+
+/// Whoever holds the link may read who invites. Accepting needs an account, and so happens where one logs in.
+pub async fn invitation(
+    State(app): State<Arc<App>>,
+    Extension(info): Extension<Arc<RequestInfo>>,
+    link: Result<Query<Link>, QueryRejection>,
+) -> Response {
+    let token = link.map(|Query(link)| link.token).unwrap_or_default();
+    let ctx = Ctx { app, actor: Actor::Anonymous, request: info };
+    let found = match invitations::introduce(&ctx, &token).await {
+        Ok(found) => found,
+        Err(error) => return refusal(&error),
+    };
+    let Some(Introduction { organization, email }) = found else {
+        let text = "<p>There is no such invitation, or it waits for no answer any more.</p>";
+        return page(StatusCode::OK, "This invitation is over", text);
+    };
+    let text = format!(
+        "<p>You are invited to join <strong>{}</strong>.</p>\
+         <p>To accept, log in with the address {}, or register with it, in the application that you use, and give it \
+         this invitation: <code>{token}</code></p>\
+         <form method=\"post\" action=\"/invitation\"><input type=\"hidden\" name=\"token\" value=\"{token}\">\
+         <button type=\"submit\">Decline the invitation</button></form>",
+        escape(&organization),
+        escape(&email),
+        token = escape(&token),
+    );
+    page(StatusCode::OK, "You are invited", &text)
+}
+
+pub async fn decline_invitation(
+    State(app): State<Arc<App>>,
+    Extension(info): Extension<Arc<RequestInfo>>,
+    link: Result<Form<Link>, FormRejection>,
+) -> Response {
+    let token = link.map(|Form(link)| link.token).unwrap_or_default();
+    let ctx = Ctx { app, actor: Actor::Anonymous, request: info };
+    match invitations::decline(&ctx, &token).await {
+        Ok(_) => page(
+            StatusCode::OK,
+            "Declined",
+            "<p>The invitation is declined. There is nothing else to do.</p>",
+        ),
         Err(error) => refusal(&error),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
             mutation::IdentityMutation, query::IdentityQuery,
         },
         models::{mutation::ModelsMutation, query::ModelsQuery},
-        orgs::query::OrgsQuery,
+        orgs::{invitations::mutation::InvitationsMutation, mutation::OrgsMutation, query::OrgsQuery},
         roles::{mutation::RolesMutation, query::RolesQuery},
         sessions::mutation::SessionsMutation,
     },
@@ -45,6 +45,8 @@ pub struct MutationRooms(
     SessionsMutation,
     RolesMutation,
     ModelsMutation,
+    OrgsMutation,
+    InvitationsMutation,
 );
 
 pub type Schema = async_graphql::Schema<Resilient<QueryRooms>, Resilient<MutationRooms>, EmptySubscription>;

@@ -11,7 +11,12 @@ use crate::{
         audit::{service as audit, types::Event},
         identity::{service as identity, types::User},
         models::{service as models, types::Model},
-        orgs::{service as orgs, types::Organization},
+        orgs::{
+            invitations::{self, types::Invitation},
+            members::types::Membership,
+            service as orgs,
+            types::Organization,
+        },
         roles::{service as roles, types::Role},
         sessions::{service as sessions, types::Session},
     },
@@ -26,6 +31,8 @@ use crate::{
 pub enum Node {
     User(User),
     Organization(Organization),
+    Membership(Membership),
+    Invitation(Invitation),
     Role(Role),
     Session(Session),
     Event(Event),
@@ -74,6 +81,12 @@ async fn find(ctx: &Ctx, texts: &[ID]) -> crate::error::Result<Vec<Option<Node>>
     }
     for (id, row) in orgs::by_ids(ctx, of(Kind::Organization)).await? {
         found.insert((Kind::Organization, id), Node::Organization(row.into()));
+    }
+    for (id, row) in orgs::members::by_ids(ctx, of(Kind::Membership)).await? {
+        found.insert((Kind::Membership, id), Node::Membership(row.into()));
+    }
+    for (id, row) in invitations::by_ids(ctx, of(Kind::Invitation)).await? {
+        found.insert((Kind::Invitation, id), Node::Invitation(row.into()));
     }
     for (id, row) in roles::by_ids(ctx, of(Kind::Role)).await? {
         found.insert((Kind::Role, id), Node::Role(row.into()));

@@ -41,6 +41,27 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("deleteUser", "mutation { deleteUser(input: { userId: \"user_nobody\" }) { errors { code } } }"),
     ("exportMyData", "mutation { exportMyData { errors { code } } }"),
     ("verifyUser", "mutation { verifyUser(input: {}) { errors { code } } }"),
+    (
+        "upsertOrganizations",
+        "mutation { upsertOrganizations(input: { organizations: [] }) { errors { code } } }",
+    ),
+    (
+        "addMembers",
+        "mutation { addMembers(input: { organizationId: \"x\", members: [] }) { errors { code } } }",
+    ),
+    (
+        "removeMembers",
+        "mutation { removeMembers(input: { organizationId: \"x\", userIds: [] }) { errors { code } } }",
+    ),
+    ("invitation", "{ invitation(token: \"nonsense\") { id } }"),
+    (
+        "inviteMembers",
+        "mutation { inviteMembers(input: { organizationId: \"x\", invitees: [] }) { errors { code } } }",
+    ),
+    ("resendInvitation", "mutation { resendInvitation(input: { invitationId: \"x\" }) { errors { code } } }"),
+    ("revokeInvitation", "mutation { revokeInvitation(input: { invitationId: \"x\" }) { errors { code } } }"),
+    ("acceptInvitation", "mutation { acceptInvitation(input: { token: \"x\" }) { errors { code } } }"),
+    ("declineInvitation", "mutation { declineInvitation(input: { token: \"x\" }) { errors { code } } }"),
     ("login", "mutation { login(input: { identifier: \"x\", password: \"y\" }) { errors { code } } }"),
     ("logout", "mutation { logout(input: { refreshToken: \"nonsense\" }) { endedSessions } }"),
     ("upsertRoles", "mutation { upsertRoles(input: { roles: [] }) { errors { code } } }"),
@@ -228,6 +249,8 @@ async fn a_stranger_reads_no_private_field_of_a_user() {
                     format!("{field} {{ code }}")
                 } else if *field == "models" {
                     "models { uuid }".to_owned()
+                } else if ["invitations", "memberships"].contains(field) {
+                    format!("{field} {{ totalCount }}")
                 } else {
                     (*field).to_owned()
                 };

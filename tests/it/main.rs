@@ -24,6 +24,7 @@ mod identity;
 mod mail;
 mod mailboxes;
 mod models;
+mod orgs;
 mod owners;
 mod pages;
 mod playground;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use entity::{Timestamp, job};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set,
     sea_query::{Expr, LockBehavior, LockType, Query},
 };
 use serde::{Deserialize, Serialize};
@@ -53,8 +53,19 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_hours(4);
 
 pub async fn enqueue(txn: &Txn, ctx: &Ctx, job: &Job) -> Result<()> {
+    enqueue_all(txn, ctx, std::slice::from_ref(job)).await
+}
+
+/// Many at once, in one statement.
+pub async fn enqueue_all(txn: &Txn, ctx: &Ctx, jobs: &[Job]) -> Result<()> {
+    let rows = jobs.iter().map(|job| row(ctx, job)).collect::<Result<Vec<_>>>()?;
+    job::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    Ok(())
+}
+
+fn row(ctx: &Ctx, job: &Job) -> Result<job::ActiveModel> {
     let now = ctx.now();
-    job::ActiveModel {
+    Ok(job::ActiveModel {
         id: Set(ctx.new_id()),
         kind: Set(job.kind().to_owned()),
         payload: Set(serde_json::to_value(job).map_err(Error::internal)?),
@@ -66,10 +77,7 @@ pub async fn enqueue(txn: &Txn, ctx: &Ctx, job: &Job) -> Result<()> {
         locked_by: Set(None),
         last_error: Set(None),
         created_at: Set(now),
-    }
-    .insert(&**txn)
-    .await?;
-    Ok(())
+    })
 }
 
 /// A job that is ours until the lease runs out.

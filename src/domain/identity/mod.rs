@@ -4,6 +4,7 @@
 //! identity per proved mailbox.
 
 pub mod account;
+mod acquaintance;
 pub mod activation;
 mod bootstrap;
 mod finders;

@@ -7,6 +7,7 @@ use super::{
     types::User,
 };
 use crate::{
+    domain::orgs::service::Wish,
     error::{Error, Fault},
     graphql::{
         ContextExt,
@@ -85,6 +86,12 @@ pub struct RegisterUserInput {
     locale: Option<Locale>,
     /// The application that the user registers with; the default one when it is left out.
     application_id: Option<ID>,
+    /// The organisation to join as `MEMBER`, once the address is proved: one that everybody may join when registering.
+    org_code: Option<String>,
+    /// Roles to hold there, of those that everybody may ask for.
+    role_codes: Option<Vec<String>>,
+    /// What stands behind `token=` in a mailed invitation to this address: it is accepted once the address is proved.
+    invitation_token: Option<String>,
 }
 
 impl From<RegisterUserInput> for service::Registration {
@@ -99,6 +106,9 @@ impl From<RegisterUserInput> for service::Registration {
             gender,
             locale,
             application_id,
+            org_code,
+            role_codes,
+            invitation_token,
         } = input;
         Self {
             user_name,
@@ -110,6 +120,7 @@ impl From<RegisterUserInput> for service::Registration {
             gender,
             locale: locale.map(|locale| locale.0),
             application_id: application_id.map(|id| id.0),
+            wish: Wish { org_code, role_codes, invitation_token },
         }
     }
 }

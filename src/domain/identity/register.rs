@@ -23,6 +23,7 @@ use crate::{
             service::{self as notifications, Notice},
             template::Template,
         },
+        orgs::service::{self as orgs, Plan, Wish},
     },
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
@@ -38,6 +39,8 @@ pub struct Registration {
     pub gender: Option<String>,
     pub locale: Option<String>,
     pub application_id: Option<String>,
+    /// What to join once the address is proved.
+    pub wish: Wish,
 }
 
 /// What was sent: the same whether or not the account exists.
@@ -81,20 +84,21 @@ pub(super) struct Judged {
     pub email: Email,
     user_name: String,
     application_id: Uuid,
+    plan: Plan,
 }
 
 pub(super) async fn judge(ctx: &Ctx, registration: Registration) -> Result<Judged> {
     let application_id = applications::service::named(ctx, registration.application_id.as_deref()).await?;
-    let email = check(&registration)?;
+    let (email, plan) = judged(ctx, &registration).await?;
     ctx.app.hasher.judge("password", &registration.password, own_data(&registration)).await?;
     let requested = registration.user_name.as_deref().map(|name| name.trim().to_owned());
     let user_name = requested.unwrap_or_else(|| made_up_name(ctx));
-    Ok(Judged { registration, email, user_name, application_id })
+    Ok(Judged { registration, email, user_name, application_id, plan })
 }
 
 /// The account, its password, and the mail: all of it in the transaction.
 pub(super) async fn write(txn: &Txn, ctx: &Ctx, judged: &Judged, hash: &Secret) -> Result<Delivery> {
-    let Judged { registration, email, user_name, application_id } = judged;
+    let Judged { registration, email, user_name, application_id, plan } = judged;
     let owner = user::Entity::find()
         .filter(user::Column::EmailKey.eq(&email.key))
         .filter(user::Column::EmailVerifiedAt.is_not_null())
@@ -103,6 +107,7 @@ pub(super) async fn write(txn: &Txn, ctx: &Ctx, judged: &Judged, hash: &Secret) 
     let key = free_key(txn, ctx, user_name, email).await?;
     let user = insert(txn, ctx, key, user_name, email, registration).await?;
     passwords::set(txn, ctx, user.id, hash.clone()).await?;
+    orgs::note(txn, user.id, plan).await?;
     registration::ActiveModel {
         user_id: Set(user.id),
         application_id: Set(*application_id),
@@ -128,6 +133,20 @@ pub(super) async fn write(txn: &Txn, ctx: &Ctx, judged: &Judged, hash: &Secret) 
 }
 
 /// Every fault at once.
+async fn judged(ctx: &Ctx, registration: &Registration) -> Result<(Email, Plan)> {
+    let key = registration.email.as_deref().and_then(names::email).map(|email| email.key).unwrap_or_default();
+    let plan = orgs::judge(ctx, &registration.wish, &key).await?;
+    match (check(registration), plan) {
+        (Ok(email), Ok(plan)) => Ok((email, plan)),
+        (Err(Error::Faults(mut faults)), plan) => {
+            faults.extend(plan.err().unwrap_or_default());
+            Err(Error::Faults(faults))
+        }
+        (Err(other), _) => Err(other),
+        (Ok(_), Err(faults)) => Err(Error::Faults(faults)),
+    }
+}
+
 fn check(registration: &Registration) -> Result<Email> {
     let Registration {
         user_name,
@@ -139,6 +158,7 @@ fn check(registration: &Registration) -> Result<Email> {
         gender,
         locale,
         application_id: _,
+        wish: _,
     } = registration;
     let mut faults = Vec::new();
     let parsed = email.as_deref().and_then(names::email);
@@ -232,6 +252,7 @@ async fn insert(
         gender,
         locale,
         application_id: _,
+        wish: _,
     } = from;
     let row = user::ActiveModel {
         id: Set(ctx.new_id()),

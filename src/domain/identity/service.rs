@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::names;
 pub use super::{
+    acquaintance::{Seen, seen_through},
     bootstrap::{NewAdmin, create_super_admin, ensure_super_admin, good_enough},
     finders::{
         UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list,

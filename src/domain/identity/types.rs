@@ -6,11 +6,14 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result,
 use entity::user;
 use sea_orm::Order;
 
-use super::service;
+use super::service::{self, Seen};
 use crate::{
     domain::{
         models::{loaders::ModelsOf, types::Model},
-        orgs::{loaders::PrimaryOf, types::Organization},
+        orgs::{
+            invitations::types::InvitationConnection, loaders::PrimaryOf,
+            members::types::MembershipConnection, types::Organization,
+        },
         roles::{loaders::RolesOf, types::Role},
     },
     graphql::{
@@ -21,7 +24,7 @@ use crate::{
         scalars::{DateTime, EmailAddress, Locale, PhoneNumber, Url},
     },
     ids::{self, Kind},
-    page::Page,
+    page::{Page, PageArgs},
 };
 
 /// How far an account has come.
@@ -48,6 +51,15 @@ impl User {
     /// As the users themselves, and those who administer them, see them.
     pub fn in_full(row: user::Model) -> Self {
         Self(UserObject { row: Arc::new(row), sees: Sees::Everything })
+    }
+
+    /// As much of them as the caller may see.
+    pub fn seen(row: user::Model, extent: Seen) -> Self {
+        let sees = match extent {
+            Seen::InFull => Sees::Everything,
+            Seen::FromOutside => Sees::Outside,
+        };
+        Self(UserObject { row: Arc::new(row), sees })
     }
 }
 
@@ -143,6 +155,37 @@ impl UserObject {
     async fn models(&self, ctx: &Context<'_>) -> Result<Option<Vec<Model>>> {
         let models = loader::load(ctx, ModelsOf(self.row.id)).await?.unwrap_or_default();
         Ok(Some(models.into_iter().map(Model::from).collect()))
+    }
+
+    /// The organisations that the user belongs to, as far as you may see it: your own, and of others those that you
+    /// share or read.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn memberships(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<MembershipConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(MembershipConnection::of_user(ctx, self.row.id, page).await?))
+    }
+
+    /// The invitations that wait for the answer of the user's proved address: all of your own, and of others those of
+    /// the organisations in which you invite.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<InvitationConnection>> {
+        let proved = self.row.email_verified_at.and(self.row.email_key.clone());
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(InvitationConnection::waiting_for(ctx, proved, page).await?))
     }
 
     /// When the account was made.

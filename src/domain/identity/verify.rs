@@ -18,6 +18,7 @@ use crate::{
             service::{self as notifications, Notice},
             template::Template,
         },
+        orgs::service as orgs,
     },
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
@@ -128,6 +129,7 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
             taken("The user name was taken meanwhile: register with another."),
         )
     })?;
+    orgs::carry_out(&txn, ctx, user.id).await?;
     log::record(&txn, ctx, NewEvent::of(EventType::UserVerified).on(Kind::User, user.id)).await?;
     if let Some(to) = user.email.clone() {
         let template = Template::Welcome { user_name: user.user_name.clone() };

@@ -1,10 +1,7 @@
 //! Sending: the message is sealed beside the change that causes it, and a job carries it out.
 
 use entity::{Timestamp, notification, one_time_code::Channel};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Set,
-    sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Set, sea_query::Expr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -32,26 +29,43 @@ struct Sealed {
     template: Template,
 }
 
+/// A message to an address, behind which somebody may or may not have an account.
+pub struct Letter {
+    pub user_id: Option<Uuid>,
+    pub application_id: Uuid,
+    /// The stored address: never one that only the request named.
+    pub to: String,
+    pub template: Template,
+}
+
 pub async fn send(txn: &Txn, ctx: &Ctx, notice: Notice) -> Result<()> {
     let Notice { user_id, application_id, to, template } = notice;
-    let id = ctx.new_id();
-    let name = template.name().to_owned();
-    let plain = serde_json::to_vec(&Sealed { to, template }).map_err(Error::internal)?;
-    notification::ActiveModel {
-        id: Set(id),
-        user_id: Set(Some(user_id)),
-        application_id: Set(application_id),
-        channel: Set(Channel::Email),
-        template: Set(name),
-        locale: Set(None),
-        sealed: Set(Some(ctx.app.vault.seal(Purpose::Notification, &plain, ctx.app.random.as_ref())?)),
-        state: Set(notification::NotificationState::Pending),
-        created_at: Set(ctx.now()),
-        sent_at: Set(None),
+    send_all(txn, ctx, vec![Letter { user_id: Some(user_id), application_id, to, template }]).await
+}
+
+/// Many at once, in two statements.
+pub async fn send_all(txn: &Txn, ctx: &Ctx, letters: Vec<Letter>) -> Result<()> {
+    let (mut rows, mut jobs) = (Vec::new(), Vec::new());
+    for Letter { user_id, application_id, to, template } in letters {
+        let id = ctx.new_id();
+        let name = template.name().to_owned();
+        let plain = serde_json::to_vec(&Sealed { to, template }).map_err(Error::internal)?;
+        rows.push(notification::ActiveModel {
+            id: Set(id),
+            user_id: Set(user_id),
+            application_id: Set(application_id),
+            channel: Set(Channel::Email),
+            template: Set(name),
+            locale: Set(None),
+            sealed: Set(Some(ctx.app.vault.seal(Purpose::Notification, &plain, ctx.app.random.as_ref())?)),
+            state: Set(notification::NotificationState::Pending),
+            created_at: Set(ctx.now()),
+            sent_at: Set(None),
+        });
+        jobs.push(Job::DeliverNotification { notification_id: id });
     }
-    .insert(&**txn)
-    .await?;
-    jobs::enqueue(txn, ctx, &Job::DeliverNotification { notification_id: id }).await
+    notification::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    jobs::enqueue_all(txn, ctx, &jobs).await
 }
 
 /// How many messages were made for the user since then: what sends on request asks this first, so that nobody's

@@ -28,6 +28,8 @@ pub enum Template {
     AddressWanted { user_name: String },
     /// Told at the old address; the new one is masked.
     EmailChanged { user_name: String, new_address: String },
+    /// Asks to join an organisation.
+    Invitation { organization: String, link: String, days: u64 },
 }
 
 pub struct Message {
@@ -46,11 +48,13 @@ impl Template {
             Self::ChangeEmail { .. } => "change_email",
             Self::AddressWanted { .. } => "address_wanted",
             Self::EmailChanged { .. } => "email_changed",
+            Self::Invitation { .. } => "invitation",
         }
     }
 
     pub fn render(&self) -> Message {
         match self {
+            Self::Invitation { organization, link, days } => invitation(organization, link, *days),
             Self::VerifyEmail { user_name, link, code, code_minutes, link_hours, asked_from } => WithCode {
                 subject: "Confirm your address",
                 purpose: "to confirm your address and finish your registration",
@@ -64,15 +68,7 @@ impl Template {
                 code,
             }
             .message(*code_minutes, *link_hours),
-            Self::AlreadyRegistered { user_name, public_url } => letter(
-                "You already have an account",
-                user_name,
-                &format!(
-                    "somebody, perhaps you, tried to register with this address at {public_url}. \
-                     You already have an account there, with the user name {user_name}. Nothing was changed. \
-                     If it was not you, there is nothing to do."
-                ),
-            ),
+            Self::AlreadyRegistered { user_name, public_url } => already_registered(user_name, public_url),
             Self::Welcome { user_name } => letter(
                 "Your registration is complete",
                 user_name,
@@ -110,6 +106,18 @@ impl Template {
             ),
         }
     }
+}
+
+fn already_registered(user_name: &str, public_url: &str) -> Message {
+    letter(
+        "You already have an account",
+        user_name,
+        &format!(
+            "somebody, perhaps you, tried to register with this address at {public_url}. \
+             You already have an account there, with the user name {user_name}. Nothing was changed. \
+             If it was not you, there is nothing to do."
+        ),
+    )
 }
 
 /// A message with a link and a code.
@@ -150,6 +158,25 @@ fn letter(subject: &str, user_name: &str, paragraph: &str) -> Message {
         subject: subject.to_owned(),
         text: format!("Hello {user_name},\n\n{paragraph}\n"),
         html: page(&[format!("Hello {},", escape(user_name)), escape(paragraph)]),
+    }
+}
+
+fn invitation(organization: &str, link: &str, days: u64) -> Message {
+    let end = format!(
+        "The invitation is for this address, and good for {days} days. If you do not want to join, decline it there, or \
+         ignore this mail."
+    );
+    Message {
+        subject: format!("You are invited to join {organization}"),
+        text: format!(
+            "Hello,\n\nyou are invited to join {organization}. Open this link to answer:\n\n{link}\n\n{end}\n"
+        ),
+        html: page(&[
+            "Hello,".to_owned(),
+            format!("you are invited to join <strong>{}</strong>.", escape(organization)),
+            format!("<a href=\"{0}\">Answer the invitation</a>", escape(link)),
+            end,
+        ]),
     }
 }
 

@@ -3,6 +3,7 @@
 use async_graphql::{Context, Object, Result};
 
 use super::{
+    invitations::{self, types::Invitation},
     service,
     types::{Organization, OrganizationBy, OrganizationConnection, OrganizationFilter},
 };
@@ -27,6 +28,16 @@ impl OrgsQuery {
             return Ok(None);
         };
         Ok(service::find(ctx.ctx()?, by).await?.map(Organization::from))
+    }
+
+    /// The invitation of a mailed link: whoever holds the link may read it. Asking uses nothing up.
+    #[graphql(guard = "Public")]
+    async fn invitation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What stands behind `token=` in the mailed link.")] token: String,
+    ) -> Result<Option<Invitation>> {
+        Ok(invitations::by_token(ctx.ctx()?, &token).await?.map(Invitation::from))
     }
 
     /// The organisations that you may see, by code.

@@ -2,14 +2,26 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, InputObject, Object, OneofObject, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, OneofObject, Result, SimpleObject};
 use entity::organization;
 
-use super::service;
+use super::{
+    invitations::types::InvitationConnection,
+    members::types::{MemberFilter, MembershipConnection},
+    service,
+};
 use crate::{
-    graphql::{connection::PageInfo, resilient::Resilient, scalars::DateTime},
+    authz::{Permission, Scope},
+    error::Error,
+    graphql::{
+        ContextExt,
+        connection::PageInfo,
+        guard::{Require, SignedIn},
+        resilient::Resilient,
+        scalars::DateTime,
+    },
     ids::{self, Kind},
-    page::Page,
+    page::{Page, PageArgs},
 };
 
 #[derive(Clone)]
@@ -59,6 +71,38 @@ impl OrganizationObject {
     /// Whether one may join when registering, by its code.
     fn self_registration(&self) -> bool {
         self.0.self_registration
+    }
+
+    /// Who belongs to it, in the order of joining. For its members, and for those who read organisations or users there.
+    #[graphql(guard = "SignedIn")]
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")] filter: Option<MemberFilter>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<MembershipConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(MembershipConnection::of_organization(ctx, self.0.id, filter, page).await?))
+    }
+
+    /// Who was invited, the newest first. For those who invite there.
+    #[graphql(guard = "Require(Permission::OrgInvite)")]
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<InvitationConnection>> {
+        if !ctx.ctx()?.actor.may(Permission::OrgInvite, Scope::Org(self.0.id)) {
+            return Err(Error::forbidden().into());
+        }
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(InvitationConnection::of_organization(ctx, self.0.id, page).await?))
     }
 
     /// When it was made.
@@ -129,11 +173,13 @@ pub struct OrganizationFilter {
     pub codes: Option<Vec<String>>,
     /// Only active ones, or only inactive ones.
     pub active: Option<bool>,
+    /// Whose code or name contains this, whatever the case.
+    pub text: Option<String>,
 }
 
 impl From<OrganizationFilter> for service::OrganizationFilter {
     fn from(filter: OrganizationFilter) -> Self {
-        let OrganizationFilter { codes, active } = filter;
-        Self { codes, active }
+        let OrganizationFilter { codes, active, text } = filter;
+        Self { codes, active, text }
     }
 }

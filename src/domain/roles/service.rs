@@ -146,6 +146,15 @@ pub async fn hold(txn: &Txn, codes: &[String]) -> Result<HashMap<String, role::M
     Ok(rows.into_iter().map(|role| (role.code_key.clone(), role)).collect())
 }
 
+/// All of these, named by something that the caller may see.
+pub async fn seen_through(
+    ctx: &Ctx,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, role::Model>> {
+    let rows = role::Entity::find().filter(role::Column::Id.is_in(ids)).all(ctx.app.db.read()).await?;
+    Ok(rows.into_iter().map(|role| (role.id, role)).collect())
+}
+
 /// The distinct roles of these users, as far as the caller may know of them: all of one's own; of others those that
 /// hold where the caller reads users.
 pub async fn of_users(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<role::Model>>> {

@@ -1,0 +1,123 @@
+//! Becoming a member, by whatever way: an administrator adds, an invitation is accepted, a registration is verified.
+//!
+//! Whoever changes who belongs to an organisation holds its row first ([`lock`]), so that two of them never work on
+//! what the other is about to change.
+
+use std::collections::{HashMap, HashSet};
+
+use entity::{grant, membership, organization, role};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    context::Ctx,
+    db::Txn,
+    domain::events::log::{self, EventType, NewEvent},
+    error::{Error, ErrorCode, Fault, Result},
+    ids::Kind,
+};
+
+/// Who joins, and with which roles.
+pub struct Joiner {
+    pub user_id: Uuid,
+    pub roles: Vec<role::Model>,
+}
+
+/// The organisation, held until the transaction ends. (`SQLite` has one writer anyway.)
+pub async fn lock(txn: &Txn, id: Uuid) -> Result<Option<organization::Model>> {
+    Ok(organization::Entity::find_by_id(id).lock_exclusive().one(&**txn).await?)
+}
+
+/// Makes them members of the organisation, which is held, and grants the roles there. Who is a member already stays
+/// one, and gets what of the roles they do not hold. A first membership is the primary one. It asks nobody's leave.
+pub async fn join(
+    txn: &Txn,
+    ctx: &Ctx,
+    organization_id: Uuid,
+    joiners: &[Joiner],
+) -> Result<Vec<membership::Model>> {
+    let ids: Vec<_> = joiners.iter().map(|joiner| joiner.user_id).collect();
+    let all = membership::Entity::find()
+        .filter(membership::Column::UserId.is_in(ids.iter().copied()))
+        .all(&**txn)
+        .await?;
+    let elsewhere: HashSet<_> = all.iter().map(|membership| membership.user_id).collect();
+    let here = all.into_iter().filter(|membership| membership.organization_id == organization_id);
+    let here: HashMap<_, _> = here.map(|membership| (membership.user_id, membership)).collect();
+    let held = grant::Entity::find()
+        .filter(grant::Column::OrganizationId.eq(organization_id))
+        .filter(grant::Column::UserId.is_in(ids))
+        .all(&**txn)
+        .await?;
+    let mut held: HashSet<_> = held.into_iter().map(|grant| (grant.user_id, grant.role_id)).collect();
+
+    let (mut joined, mut new, mut grants, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for Joiner { user_id, roles } in joiners {
+        let membership = here.get(user_id).cloned().unwrap_or_else(|| {
+            let row = membership::Model {
+                id: ctx.new_id(),
+                organization_id,
+                user_id: *user_id,
+                is_primary: !elsewhere.contains(user_id),
+                joined_at: ctx.now(),
+            };
+            new.push(row.clone().into_active_model().reset_all());
+            events.push(added(&row, roles));
+            row
+        });
+        for role in roles.iter().filter(|role| held.insert((*user_id, role.id))) {
+            grants.push(granting(ctx, &membership, role));
+            let event = NewEvent::of(EventType::RoleGranted).on(Kind::User, *user_id).on(Kind::Role, role.id);
+            events.push(event.within(Some(organization_id)).with(json!({ "role": role.code })));
+        }
+        joined.push(membership);
+    }
+    write(txn, new, grants).await?;
+    log::record_all(txn, ctx, events).await?;
+    Ok(joined)
+}
+
+fn added(row: &membership::Model, roles: &[role::Model]) -> NewEvent {
+    let codes: Vec<_> = roles.iter().map(|role| role.code.as_str()).collect();
+    NewEvent::of(EventType::MemberAdded)
+        .on(Kind::User, row.user_id)
+        .on(Kind::Membership, row.id)
+        .within(Some(row.organization_id))
+        .with(json!({ "roles": codes }))
+}
+
+fn granting(ctx: &Ctx, membership: &membership::Model, role: &role::Model) -> grant::ActiveModel {
+    let row = grant::Model {
+        id: ctx.new_id(),
+        user_id: membership.user_id,
+        role_id: role.id,
+        organization_id: Some(membership.organization_id),
+        granted_by: ctx.actor.user_id(),
+        created_at: ctx.now(),
+    };
+    row.into_active_model().reset_all()
+}
+
+async fn write(
+    txn: &Txn,
+    memberships: Vec<membership::ActiveModel>,
+    grants: Vec<grant::ActiveModel>,
+) -> Result<()> {
+    // In another organisation, which nobody holds here, the same person may become a member at this moment.
+    let message = "Somebody changed these memberships at the same time: try again.";
+    let same_time = || Fault::new(ErrorCode::Conflict, &[], message);
+    if !memberships.is_empty() {
+        membership::Entity::insert_many(memberships).exec_without_returning(&**txn).await.map_err(
+            |error| {
+                Error::from(error)
+                    .on_conflict("memberships.user_id", same_time())
+                    .on_conflict("memberships.organization_id.user_id", same_time())
+            },
+        )?;
+    }
+    if !grants.is_empty() {
+        grant::Entity::insert_many(grants).exec_without_returning(&**txn).await?;
+    }
+    Ok(())
+}

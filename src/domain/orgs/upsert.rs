@@ -1,0 +1,242 @@
+//! Making and changing organisations, many at once, each named by its code.
+//!
+//! Refuses to deactivate one that people still work in. Who may change an organisation only from within it makes no
+//! other, and does not learn which codes are in use elsewhere.
+
+use std::collections::{HashMap, HashSet};
+
+use entity::{UserStatus, membership, organization, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::OnConflict,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    authz::{Permission, Scope},
+    change::Change,
+    context::Ctx,
+    db::Txn,
+    domain::{
+        events::log::{self, EventType, NewEvent},
+        identity::names,
+    },
+    error::{Error, ErrorCode, Fault, Result},
+    ids::Kind,
+};
+
+pub struct OrganizationChange {
+    pub code: String,
+    pub name: Change<String>,
+    pub description: Change<String>,
+    pub active: bool,
+    pub listed: Change<bool>,
+    pub self_registration: Change<bool>,
+}
+
+/// Whether to do it, or only to say what would become of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Real,
+    DryRun,
+}
+
+pub const AT_ONCE: usize = 100;
+
+/// Refuses more items than one call takes.
+pub fn check_count(list: &str, count: usize) -> Result<()> {
+    if count > AT_ONCE {
+        let message = format!("At most {AT_ONCE} at once.");
+        return Err(Fault::new(ErrorCode::TooManyItems, &[list], message).into());
+    }
+    Ok(())
+}
+
+/// All of them or none. A constant number of statements, however many.
+pub async fn upsert(
+    ctx: &Ctx,
+    changes: Vec<OrganizationChange>,
+    effect: Effect,
+) -> Result<Vec<organization::Model>> {
+    check_count("organizations", changes.len())?;
+    let txn = ctx.app.db.begin().await?;
+    let keys: Vec<_> = changes.iter().map(|change| names::name_key(&change.code)).collect();
+    let present = present(&txn, &keys).await?;
+    let leaving = changes.iter().zip(&keys).filter(|(change, _)| !change.active);
+    let leaving = leaving.filter_map(|(_, key)| present.get(key).filter(|org| org.active).map(|org| org.id));
+    let in_use = in_use(&txn, leaving.collect()).await?;
+
+    let mut faults = Vec::new();
+    let mut seen = HashSet::new();
+    for (index, (change, key)) in changes.iter().zip(&keys).enumerate() {
+        let before = present.get(key);
+        let mut found = check(ctx, change, before);
+        if !seen.insert(key) {
+            found.push(("code", ErrorCode::Taken, "This code is named twice."));
+        }
+        if before.is_some_and(|org| in_use.contains(&org.id)) {
+            found.push(("active", ErrorCode::InUse, "It has active members."));
+        }
+        let fault =
+            |(field, code, message)| Fault::new(code, &["organizations", &index.to_string(), field], message);
+        faults.extend(found.into_iter().map(fault));
+    }
+    if !faults.is_empty() {
+        return Err(Error::Faults(faults));
+    }
+    let (mut rows, mut events) = (Vec::new(), Vec::new());
+    for (change, key) in changes.into_iter().zip(keys) {
+        let before = present.get(&key);
+        let after = applied(ctx, change, key, before);
+        events.extend(told(before, &after));
+        rows.push(after);
+    }
+    write(&txn, &rows).await?;
+    match effect {
+        Effect::DryRun => Ok(Vec::new()),
+        Effect::Real => {
+            log::record_all(&txn, ctx, events).await?;
+            txn.commit().await?;
+            Ok(rows)
+        }
+    }
+}
+
+/// Those that there are, held until the end: nobody joins one that is being deactivated.
+async fn present(txn: &Txn, keys: &[String]) -> Result<HashMap<String, organization::Model>> {
+    let rows = organization::Entity::find()
+        .filter(organization::Column::CodeKey.is_in(keys))
+        .order_by_asc(organization::Column::Id)
+        .lock_exclusive()
+        .all(&**txn)
+        .await?;
+    Ok(rows.into_iter().map(|org| (org.code_key.clone(), org)).collect())
+}
+
+/// Which of these have active members.
+async fn in_use(txn: &Txn, ids: Vec<Uuid>) -> Result<HashSet<Uuid>> {
+    let rows: Vec<Uuid> = membership::Entity::find()
+        .select_only()
+        .column(membership::Column::OrganizationId)
+        .distinct()
+        .inner_join(user::Entity)
+        .filter(membership::Column::OrganizationId.is_in(ids))
+        .filter(user::Column::Status.eq(UserStatus::Active))
+        .into_tuple()
+        .all(&**txn)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+type Found = (&'static str, ErrorCode, &'static str);
+
+fn check(ctx: &Ctx, change: &OrganizationChange, before: Option<&organization::Model>) -> Vec<Found> {
+    let OrganizationChange { code, name, description, active: _, listed: _, self_registration: _ } = change;
+    let mut found = Vec::new();
+    let scope = before.map_or(Scope::Platform, |org| Scope::Org(org.id));
+    if !ctx.actor.may(Permission::OrgUpsert, scope) {
+        // One answer, whether or not there is an organisation of this code.
+        found.push(("code", ErrorCode::NotAllowed, "You may not make or change this organisation."));
+        return found;
+    }
+    found.extend(code_problem(code).map(|problem| ("code", ErrorCode::Invalid, problem)));
+    let problem = |text: &Change<String>| text.value().and_then(|text| names::text_problem(text));
+    found.extend(problem(name).map(|problem| ("name", ErrorCode::Invalid, problem)));
+    found.extend(problem(description).map(|problem| ("description", ErrorCode::Invalid, problem)));
+    found
+}
+
+fn code_problem(code: &str) -> Option<&'static str> {
+    let letters = code.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let begins = letters.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let good = begins && (2..=64).contains(&letters.len()) && letters.chars().all(plain);
+    (!good)
+        .then_some("A code has 2 to 64 letters, digits and - _ . only, and begins with a letter or a digit.")
+}
+
+/// What the organisation is after the change.
+fn applied(
+    ctx: &Ctx,
+    change: OrganizationChange,
+    key: String,
+    before: Option<&organization::Model>,
+) -> organization::Model {
+    let now = ctx.now();
+    let OrganizationChange { code, name, description, active, listed, self_registration } = change;
+    let fresh = || organization::Model {
+        id: ctx.new_id(),
+        code: code.trim().to_owned(),
+        code_key: key,
+        name: None,
+        description: None,
+        active,
+        listed: false,
+        self_registration: false,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut org = before.cloned().unwrap_or_else(fresh);
+    org.name = name.over(org.name);
+    org.description = description.over(org.description);
+    org.active = active;
+    org.listed = listed.over(Some(org.listed)).unwrap_or_default();
+    org.self_registration = self_registration.over(Some(org.self_registration)).unwrap_or_default();
+    if before != Some(&org) {
+        org.updated_at = now;
+    }
+    org
+}
+
+/// What there is to tell of it: nothing when nothing changed.
+fn told(before: Option<&organization::Model>, after: &organization::Model) -> Vec<NewEvent> {
+    let event = |kind| NewEvent::of(kind).on(Kind::Organization, after.id).within(Some(after.id));
+    let Some(before) = before else {
+        return vec![
+            event(EventType::OrgCreated).with(json!({ "code": after.code, "active": after.active })),
+        ];
+    };
+    let fields = [
+        ("name", before.name != after.name),
+        ("description", before.description != after.description),
+        ("listed", before.listed != after.listed),
+        ("selfRegistration", before.self_registration != after.self_registration),
+    ];
+    let changed: Vec<_> = fields.iter().filter(|(_, differs)| *differs).map(|(field, _)| *field).collect();
+    let mut events = Vec::new();
+    if !changed.is_empty() {
+        events.push(event(EventType::OrgUpdated).with(json!({ "changed": changed })));
+    }
+    match (before.active, after.active) {
+        (true, false) => events.push(event(EventType::OrgDeactivated)),
+        (false, true) => events.push(event(EventType::OrgActivated)),
+        _ => {}
+    }
+    events
+}
+
+async fn write(txn: &Txn, rows: &[organization::Model]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let on_conflict = OnConflict::column(organization::Column::Id)
+        .update_columns([
+            organization::Column::Name,
+            organization::Column::Description,
+            organization::Column::Active,
+            organization::Column::Listed,
+            organization::Column::SelfRegistration,
+            organization::Column::UpdatedAt,
+        ])
+        .to_owned();
+    let all = rows.iter().map(|row| row.clone().into_active_model().reset_all());
+    let message = "Somebody made one of these organisations at the same time: try again.";
+    let same_time = || Fault::new(ErrorCode::Conflict, &["organizations"], message);
+    organization::Entity::insert_many(all)
+        .on_conflict(on_conflict)
+        .exec_without_returning(&**txn)
+        .await
+        .map_err(|error| Error::from(error).on_conflict("organizations.code_key", same_time()))?;
+    Ok(())
+}
