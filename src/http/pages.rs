@@ -36,7 +36,7 @@ pub struct Link {
 pub async fn verify(link: Result<Query<Link>, QueryRejection>) -> Response {
     let token = link.map(|Query(link)| link.token).unwrap_or_default();
     let form = format!(
-        "<p>Confirm your address to finish your registration.</p>\
+        "<p>Confirm that this address is yours.</p>\
          <form method=\"post\" action=\"/verify\"><input type=\"hidden\" name=\"token\" value=\"{}\">\
          <button type=\"submit\">Confirm my address</button></form>",
         escape(&token)

@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::{
     finders::{self, OrganizationBy},
     joining::{self, Joiner},
-    upsert::check_count,
 };
 use crate::{
     authz::{Permission, Scope},
+    bulk,
     context::Ctx,
     domain::{
         identity::{names, service as identity},
@@ -54,7 +54,7 @@ pub async fn add(
     members: Vec<NewMember>,
 ) -> Result<Vec<membership::Model>> {
     let org = in_scope(ctx, Permission::OrgMemberAdd, organization_id).await?;
-    check_count("members", members.len())?;
+    bulk::check_size("members", members.len())?;
     let users = identity::by_ids(ctx, members.iter().map(|member| member.user_id)).await?;
     let catalogue = Catalogue::read(ctx, members.iter().map(|member| member.role_codes.as_deref())).await?;
 

@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::{
     finders::{self, OrganizationBy},
     joining,
-    upsert::check_count,
 };
 use crate::{
     authz::{Permission, Scope},
+    bulk,
     context::Ctx,
     db::Txn,
     domain::{
@@ -37,7 +37,7 @@ pub async fn remove(ctx: &Ctx, organization_id: Uuid, user_ids: Vec<Uuid>) -> Re
     if user_ids.iter().any(|id| Some(*id) != ctx.actor.user_id()) {
         ctx.actor.require(Permission::OrgMemberRemove, Scope::Org(org.id))?;
     }
-    check_count("userIds", user_ids.len())?;
+    bulk::check_size("userIds", user_ids.len())?;
 
     let txn = ctx.app.db.begin().await?;
     joining::lock(&txn, org.id).await?.ok_or_else(not_found)?;

@@ -5,11 +5,12 @@ use uuid::Uuid;
 
 use super::{
     members::types::Membership,
-    service::{self, Effect, NewMember, OrganizationChange},
+    service::{self, NewMember, OrganizationChange},
     types::Organization,
 };
 use crate::{
     authz::Permission,
+    bulk::Run,
     change::Change,
     graphql::{
         ContextExt,
@@ -34,8 +35,8 @@ impl OrgsMutation {
     ) -> Result<Option<UpsertOrganizationsPayload>> {
         let UpsertOrganizationsInput { organizations, dry_run } = input;
         let changes = organizations.into_iter().map(OrganizationChange::from).collect();
-        let effect = if dry_run == Some(true) { Effect::DryRun } else { Effect::Real };
-        let (done, errors) = payload(service::upsert(ctx.ctx()?, changes, effect).await)?;
+        let run = Run::unless_dry(dry_run);
+        let (done, errors) = payload(service::upsert(ctx.ctx()?, changes, run).await)?;
         let organizations = done.unwrap_or_default().into_iter().map(|row| Some(row.into())).collect();
         Ok(Some(UpsertOrganizationsPayload { organizations, errors }))
     }

@@ -10,5 +10,5 @@ pub use super::{
     leaving::{owners, remove},
     members,
     registering::{Plan, Wish, carry_out, judge, note},
-    upsert::{Effect, OrganizationChange, upsert},
+    upsert::{OrganizationChange, upsert},
 };

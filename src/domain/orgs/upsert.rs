@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     authz::{Permission, Scope},
+    bulk::{self, Run},
     change::Change,
     context::Ctx,
     db::Txn,
@@ -35,31 +36,13 @@ pub struct OrganizationChange {
     pub self_registration: Change<bool>,
 }
 
-/// Whether to do it, or only to say what would become of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    Real,
-    DryRun,
-}
-
-pub const AT_ONCE: usize = 100;
-
-/// Refuses more items than one call takes.
-pub fn check_count(list: &str, count: usize) -> Result<()> {
-    if count > AT_ONCE {
-        let message = format!("At most {AT_ONCE} at once.");
-        return Err(Fault::new(ErrorCode::TooManyItems, &[list], message).into());
-    }
-    Ok(())
-}
-
 /// All of them or none. A constant number of statements, however many.
 pub async fn upsert(
     ctx: &Ctx,
     changes: Vec<OrganizationChange>,
-    effect: Effect,
+    run: Run,
 ) -> Result<Vec<organization::Model>> {
-    check_count("organizations", changes.len())?;
+    bulk::check_size("organizations", changes.len())?;
     let txn = ctx.app.db.begin().await?;
     let keys: Vec<_> = changes.iter().map(|change| names::name_key(&change.code)).collect();
     let present = present(&txn, &keys).await?;
@@ -93,9 +76,9 @@ pub async fn upsert(
         rows.push(after);
     }
     write(&txn, &rows).await?;
-    match effect {
-        Effect::DryRun => Ok(Vec::new()),
-        Effect::Real => {
+    match run {
+        Run::Dry => Ok(Vec::new()),
+        Run::Real => {
             log::record_all(&txn, ctx, events).await?;
             txn.commit().await?;
             Ok(rows)

@@ -32,7 +32,7 @@ fn refusal(code: ErrorCode) -> Fault {
         ErrorCode::AlreadyUsed => "This invitation was answered already.",
         ErrorCode::NotAllowed => "This invitation is for another address.",
         ErrorCode::Inactive => "The organisation is deactivated.",
-        _ => "This is not right: take the newest mail.",
+        _ => "This is not right, or it is over.",
     };
     Fault::new(code, &["token"], message)
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::finders;
 use crate::{
     authz::{Permission, Scope},
+    bulk,
     context::Ctx,
     crypto,
     db::Txn,
@@ -26,10 +27,7 @@ use crate::{
             service::{self as notifications, Letter},
             template::Template,
         },
-        orgs::{
-            adding::{Catalogue, hold_active, in_scope},
-            upsert::check_count,
-        },
+        orgs::adding::{Catalogue, hold_active, in_scope},
         roles::authority,
     },
     error::{Error, ErrorCode, Fault, Result},
@@ -50,7 +48,7 @@ pub async fn invite(
     invitees: Vec<Invitee>,
 ) -> Result<Vec<invitation::Model>> {
     let org = in_scope(ctx, Permission::OrgInvite, organization_id).await?;
-    check_count("invitees", invitees.len())?;
+    bulk::check_size("invitees", invitees.len())?;
     let catalogue =
         Catalogue::read(ctx, invitees.iter().map(|invitee| invitee.role_codes.as_deref())).await?;
     let invitees = judged(ctx, org.id, &catalogue, &invitees)?;
