@@ -12,9 +12,10 @@ use async_graphql::{
 };
 use uuid::Uuid;
 
-use super::sdl;
+use super::sdl::{self, Security};
 use crate::{
     authz::Permission,
+    config::Switch,
     context::Ctx,
     domain::{
         identity::{names, service as identity, types::User},
@@ -85,7 +86,10 @@ impl FederationQuery {
     #[graphql(name = "_service", guard = "Introspective")]
     #[expect(clippy::unused_self, reason = "every field is a method of its object")]
     fn service(&self, ctx: &Context<'_>) -> Result<ServiceSdl> {
-        Ok(ServiceSdl { sdl: Some(sdl::subgraph(&ctx.ctx()?.app.schema)) })
+        let app = &ctx.ctx()?.app;
+        let told = app.config.server.subgraph_security == Switch::On;
+        let security = if told { Security::Told } else { Security::Untold };
+        Ok(ServiceSdl { sdl: Some(sdl::subgraph(&app.schema, security)) })
     }
 
     /// The entities with these keys, in their order; null for each that there is none, or none that you may see.

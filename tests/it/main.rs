@@ -20,6 +20,7 @@ mod bootstrap;
 mod change_email;
 mod erasure;
 mod grants_property;
+mod guards;
 mod identity;
 mod limits;
 mod mail;
