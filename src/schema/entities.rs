@@ -10,6 +10,7 @@ use async_graphql::{
     Context, Guard, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, SimpleObject,
     Union, Value,
 };
+use entity::user;
 use uuid::Uuid;
 
 use super::sdl::{self, Security};
@@ -106,7 +107,7 @@ impl FederationQuery {
         }
         let keys: Vec<_> =
             representations.iter().map(|representation| Key::read(&representation.0)).collect();
-        let found = Found::load(ctx.ctx()?, &keys).await?;
+        let found = Found::load(ctx, &keys).await?;
         Ok(keys.iter().map(|key| found.get(key.as_ref()?)).collect())
     }
 }
@@ -155,7 +156,8 @@ struct Found {
 }
 
 impl Found {
-    async fn load(ctx: &Ctx, keys: &[Option<Key>]) -> crate::error::Result<Self> {
+    async fn load(context: &Context<'_>, keys: &[Option<Key>]) -> Result<Self> {
+        let ctx = context.ctx()?;
         let (mut user_ids, mut names, mut org_ids, mut codes) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for key in keys.iter().flatten() {
@@ -166,9 +168,11 @@ impl Found {
                 Key::OrganizationCode(code) => codes.push(code.clone()),
             }
         }
+        let users = identity::by_ids(ctx, user_ids).await?;
+        let users_by_name = identity::by_user_names(ctx, &names).await?;
         Ok(Self {
-            users: shown(identity::by_ids(ctx, user_ids).await?, User::in_full),
-            users_by_name: shown(identity::by_user_names(ctx, &names).await?, User::in_full),
+            users: with_relations(context, users).await,
+            users_by_name: with_relations(context, users_by_name).await,
             organizations: shown(orgs::by_ids(ctx, org_ids).await?, Organization::from),
             organizations_by_code: shown(orgs::by_codes(ctx, &codes).await?, Organization::from),
         })
@@ -184,6 +188,11 @@ impl Found {
             }
         }
     }
+}
+
+async fn with_relations<K: Eq + Hash>(ctx: &Context<'_>, found: HashMap<K, user::Model>) -> HashMap<K, User> {
+    let (keys, rows): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    keys.into_iter().zip(User::all_in_full(ctx, &ctx.look_ahead(), rows).await).collect()
 }
 
 fn shown<K: Eq + Hash, R, T>(rows: HashMap<K, R>, show: impl Fn(R) -> T) -> HashMap<K, T> {
