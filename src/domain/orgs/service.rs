@@ -3,7 +3,7 @@
 pub use super::{
     adding::{NewMember, add},
     finders::{
-        OrganizationBy, OrganizationFilter, by_codes, by_ids, count, find, list, primary_of_users,
+        OrganizationBy, OrganizationFilter, active, by_codes, by_ids, count, find, list, primary_of_users,
         seen_through, visible_memberships,
     },
     joining::{Joiner, join, lock},
