@@ -6,9 +6,9 @@ pub use super::{
         OrganizationBy, OrganizationFilter, active, by_codes, by_ids, count, find, list, primary_of_users,
         seen_through, visible_memberships,
     },
-    joining::{Joiner, join, lock},
-    leaving::{owners, remove},
+    joining::{Joiner, hold, join, lock},
+    leaving::remove,
     members,
-    registering::{Plan, Wish, carry_out, judge, note},
+    registering::{Plan, Wish, carry_out, judge_all, note_all},
     upsert::{OrganizationChange, upsert},
 };
