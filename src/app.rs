@@ -35,6 +35,7 @@ pub struct App {
     pub db: Db,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    pub ids: ids::Sequence,
     pub vault: Vault,
     pub hasher: Arc<Hasher>,
     pub keyring: Keyring,
@@ -88,7 +89,8 @@ impl App {
         let secret = secret_of(&config, sources.random.as_ref())?;
         let db = Db::connect(&config.database).await?;
         migration::run(db.owner()).await?;
-        let instance = ids::new(sources.clock.now(), sources.random.as_ref()).simple().to_string();
+        let ids = ids::Sequence::default();
+        let instance = ids.next(sources.clock.now(), sources.random.as_ref()).simple().to_string();
         let app = Self {
             public_url: config.public_url(),
             vault: Vault::new(secret.as_bytes()),
@@ -105,12 +107,17 @@ impl App {
             default_application: applications::service::default_application(&db).await?,
             clock: sources.clock,
             random: sources.random,
+            ids,
             instance,
             db,
             config,
         };
         app.check_secret().await?;
         Ok(Arc::new(app))
+    }
+
+    pub fn new_id(&self) -> Uuid {
+        self.ids.next(self.clock.now(), self.random.as_ref())
     }
 
     /// The database remembers with which secret it was sealed: a changed one is noticed now, not at the first login.

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use entity::Timestamp;
 use uuid::Uuid;
 
-use crate::{app::App, authz::Actor, ids};
+use crate::{app::App, authz::Actor};
 
 #[derive(Clone)]
 pub struct Ctx {
@@ -45,6 +45,6 @@ impl Ctx {
     }
 
     pub fn new_id(&self) -> Uuid {
-        ids::new(self.now(), self.app.random.as_ref())
+        self.app.new_id()
     }
 }

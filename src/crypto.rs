@@ -64,6 +64,12 @@ pub fn token_hash(token: &str) -> Secret {
     Secret::from(digest::digest(&digest::SHA256, token.as_bytes()).as_ref().to_vec())
 }
 
+/// A number that stands for the text, where only a number will do. Two texts may share one.
+pub fn number_of(text: &str) -> i64 {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    hash.as_ref().iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
+}
+
 pub fn same(left: &[u8], right: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(left, right).is_ok()
 }

@@ -4,6 +4,7 @@
 //! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
 
 use std::{
+    collections::BTreeSet,
     ops::Deref,
     os::unix::fs::DirBuilderExt as _,
     sync::{
@@ -14,14 +15,15 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::Notify;
 
 use crate::{
     config::{self, DatabaseUrl},
+    crypto,
     error::{Error, Result},
 };
 
@@ -152,6 +154,21 @@ pub struct Txn {
 }
 
 impl Txn {
+    /// Of all who name one of these words, one works at a time, until its transaction ends: for what is counted before it
+    /// is added to. (`SQLite` has one writer anyway.)
+    pub async fn queue_for(&self, words: &[&str]) -> Result<()> {
+        if self.inner.get_database_backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        // In one order, so that two who name the same words never wait for each other.
+        let numbers: BTreeSet<i64> = words.iter().map(|word| crypto::number_of(word)).collect();
+        let list: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        let list = list.join(",");
+        let statement = format!("SELECT pg_advisory_xact_lock(n) FROM unnest('{{{list}}}'::bigint[]) AS n");
+        self.inner.execute_unprepared(&statement).await?;
+        Ok(())
+    }
+
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await?;
         self.committed.notify_one();

@@ -119,6 +119,9 @@ pub enum Error {
     Refused { code: ErrorCode, message: Cow<'static, str>, retry_after: Option<Duration> },
     /// A unique key said no. Whoever expects it turns it into a fault with [`Error::on_conflict`].
     Conflict(UniqueKey),
+    /// What the write refers to is not there any more: somebody deleted it at the same moment. Whoever knows what it was
+    /// says so with [`Error::on_gone`].
+    Gone,
     /// A bug, or a machine that fails. Logged once, at the door; the caller learns nothing of it.
     Internal(Box<dyn StdError + Send + Sync>),
 }
@@ -201,6 +204,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Turns a reference to what has just been deleted into what the caller can mend.
+    #[must_use]
+    pub fn on_gone(self, fault: Fault) -> Self {
+        match self {
+            Self::Gone => Self::Faults(vec![fault]),
+            other => other,
+        }
+    }
+}
+
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         Self::Faults(vec![fault])
@@ -209,8 +223,13 @@ impl From<Fault> for Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if let Some(SqlErr::UniqueConstraintViolation(message)) = error.sql_err() {
-            return UniqueKey::parse(&message).map_or_else(|| Self::internal(error), Self::Conflict);
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(message)) => {
+                return UniqueKey::parse(&message).map_or_else(|| Self::internal(error), Self::Conflict);
+            }
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => return Self::Gone,
+            _ if matches!(error, DbErr::RecordNotUpdated) => return Self::Gone,
+            _ => {}
         }
         match trouble(&error) {
             Trouble::Away => {
@@ -269,6 +288,9 @@ fn passes(code: &str) -> bool {
     postgres || sqlite
 }
 
+/// Said where nobody knows better what it was.
+pub const GONE: &str = "Something that this refers to was deleted at the same moment: look again.";
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -278,6 +300,7 @@ impl fmt::Display for Error {
             }
             Self::Refused { message, .. } => f.write_str(message),
             Self::Conflict(UniqueKey(key)) => write!(f, "the unique key {key} was violated"),
+            Self::Gone => f.write_str(GONE),
             Self::Internal(source) => write!(f, "{source}"),
         }
     }

@@ -3,8 +3,10 @@
 //! The database holds the 16 bytes; the text exists only at the doors. An id of another kind, or text that is no
 //! id, is `None`: a caller treats it like an object that does not exist.
 
+use std::sync::{Mutex, PoisonError};
+
 use entity::Timestamp;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::crypto::Random;
 
@@ -92,12 +94,42 @@ pub fn decode_as(kind: Kind, text: &str) -> Option<Uuid> {
     decode(text).filter(|(found, _)| *found == kind).map(|(_, id)| id)
 }
 
-/// A new id: `UUIDv7`, so that rows that were made together lie together in an index.
-pub fn new(now: Timestamp, random: &dyn Random) -> Uuid {
-    let mut bytes = [0; 10];
-    random.fill(&mut bytes);
-    let millis = u64::try_from(now.millis()).unwrap_or_default();
-    uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+/// New ids: `UUIDv7`, so that rows that were made together lie together in an index. Each is greater than the one that
+/// the process made before, and so what happened first stands first, within a millisecond, too (RFC 9562, 6.2, method 2):
+/// in the same millisecond, or when the clock was set back, the random bits of the last id grow by a random step.
+#[derive(Debug, Default)]
+pub struct Sequence(Mutex<u128>);
+
+/// Of the 128 bits 74 are random; 48 above them count milliseconds, and 6 say which sort of id it is.
+const RANDOM_BITS: u32 = 74;
+
+impl Sequence {
+    pub fn next(&self, now: Timestamp, random: &dyn Random) -> Uuid {
+        let mut bytes = [0; 16];
+        random.fill(&mut bytes);
+        let drawn = u128::from_be_bytes(bytes);
+        let millis = u128::try_from(now.millis()).unwrap_or_default();
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = if millis > *last >> RANDOM_BITS {
+            millis << RANDOM_BITS | drawn & ((1 << RANDOM_BITS) - 1)
+        } else {
+            // The step leaves room for billions of ids of one millisecond; after them it carries into the next.
+            *last + 1 + (drawn & u128::from(u32::MAX))
+        };
+        of_number(*last)
+    }
+}
+
+/// The id whose milliseconds and random bits are this number.
+fn of_number(number: u128) -> Uuid {
+    let millis = u64::try_from(number >> RANDOM_BITS).unwrap_or_default();
+    // The version takes four bits behind the first twelve random ones, and the variant two.
+    let first = (number >> 62) & 0xfff;
+    let rest = number & ((1 << 62) - 1);
+    let random = (first << 64 | rest).to_be_bytes();
+    let mut tail = [0; 10];
+    tail.copy_from_slice(&random[6..]);
+    Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
 }
 
 #[cfg(test)]
@@ -124,6 +156,39 @@ mod tests {
         fn nonsense_never_panics(text in "\\PC*") {
             decode(&text);
         }
+    }
+
+    /// Always the same bytes.
+    struct Same(u8);
+
+    impl Random for Same {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn each_id_is_greater_than_the_one_before_whatever_the_clock_and_chance_do() {
+        for random in [Same(0), Same(0x5a), Same(0xff)] {
+            let (sequence, mut last) = (Sequence::default(), Uuid::nil());
+            // Many of one millisecond, one that was set back, and a later one.
+            for millis in [5_000; 100].into_iter().chain([4_000, 5_001, 9_000]) {
+                let id = sequence.next(Timestamp::from_millis(millis), &random);
+                assert!(id > last, "{last} {id}");
+                assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122));
+                last = id;
+            }
+            assert_eq!(last.as_u128() >> 80, 9_000);
+        }
+    }
+
+    #[test]
+    fn the_same_clock_and_chance_make_the_same_ids() {
+        let ids = || {
+            let sequence = Sequence::default();
+            [1, 1, 2].map(|millis| sequence.next(Timestamp::from_millis(millis), &Same(7)))
+        };
+        assert_eq!(ids(), ids());
     }
 
     #[test]

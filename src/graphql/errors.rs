@@ -1,6 +1,6 @@
 //! Errors as GraphQL shows them: faults as data in the payload, everything else with a code in `extensions`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject};
 
@@ -85,6 +85,10 @@ pub fn payload<T>(outcome: error::Result<T>) -> async_graphql::Result<(Option<T>
         Err(Error::Faults(faults)) => {
             Ok((None, faults.into_iter().map(user_error).collect::<Result<_, Error>>()?))
         }
+        Err(gone @ Error::Gone) => {
+            let fault = Fault::new(error::ErrorCode::Conflict, &[], error::GONE);
+            payload(Err(gone.on_gone(fault)))
+        }
         Err(other) => Err(other.into()),
     }
 }
@@ -116,6 +120,7 @@ fn present_one(error: ServerError, request_id: Option<&str>) -> ServerError {
     };
     let (code, message, retry_after) = match ours {
         Error::Refused { code, message, retry_after } => (*code, message.to_string(), *retry_after),
+        Error::Gone => (error::ErrorCode::Unavailable, ours.to_string(), Some(Duration::from_secs(1))),
         Error::Faults(_) => (error::ErrorCode::BadUserInput, ours.to_string(), None),
         Error::Conflict(_) | Error::Internal(_) => {
             tracing::error!(error = %ours, path = ?error.path, request_id, "a resolver failed");

@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{app::App, config::Network, context::RequestInfo, crypto, ids};
+use crate::{app::App, config::Network, context::RequestInfo, crypto};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -58,7 +58,7 @@ fn origin(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestInfo {
         .get(REQUEST_ID)
         .and_then(|id| id.to_str().ok())
         .filter(|id| through_proxy && is_request_id(id));
-    let made = || ids::new(app.clock.now(), app.random.as_ref()).simple().to_string();
+    let made = || app.new_id().simple().to_string();
     let secret = app.config.secrets.router_secret.as_ref();
     let shown = headers.get("x-router-secret").map(HeaderValue::as_bytes);
     RequestInfo {

@@ -111,7 +111,7 @@ pub async fn decline_invitation(
 
 fn refusal(error: &Error) -> Response {
     let (status, message) = match error {
-        Error::Faults(_) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+        Error::Faults(_) | Error::Gone => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
         Error::Refused { message, .. } => (StatusCode::SERVICE_UNAVAILABLE, message.to_string()),
         Error::Conflict(_) | Error::Internal(_) => {
             tracing::error!(%error, "a page failed");

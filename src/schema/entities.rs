@@ -20,7 +20,9 @@ use crate::{
     context::Ctx,
     domain::{
         identity::{names, service as identity, types::User},
+        models::{service as models, types::Model},
         orgs::{service as orgs, types::Organization},
+        roles::{service as roles, types::Role},
     },
     error::Error,
     graphql::{ContextExt, guard::Public},
@@ -53,6 +55,8 @@ impl ScalarType for Representation {
 pub enum Entity {
     User(User),
     Organization(Organization),
+    Role(Role),
+    Model(Model),
 }
 
 /// What this subgraph adds to the supergraph.
@@ -120,6 +124,9 @@ enum Key {
     UserName(String),
     OrganizationId(Uuid),
     OrganizationCode(String),
+    RoleId(Uuid),
+    RoleCode(String),
+    ModelId(Uuid),
 }
 
 impl Key {
@@ -142,6 +149,11 @@ impl Key {
                 Some(id) => id.map(Self::OrganizationId),
                 None => text("code").map(str::to_owned).map(Self::OrganizationCode),
             },
+            "Role" => match id(Kind::Role) {
+                Some(id) => id.map(Self::RoleId),
+                None => text("code").map(str::to_owned).map(Self::RoleCode),
+            },
+            "Model" => id(Kind::Model).flatten().map(Self::ModelId),
             _ => None,
         }
     }
@@ -153,6 +165,9 @@ struct Found {
     users_by_name: HashMap<String, User>,
     organizations: HashMap<Uuid, Organization>,
     organizations_by_code: HashMap<String, Organization>,
+    roles: HashMap<Uuid, Role>,
+    roles_by_code: HashMap<String, Role>,
+    models: HashMap<Uuid, Model>,
 }
 
 impl Found {
@@ -160,12 +175,16 @@ impl Found {
         let ctx = context.ctx()?;
         let (mut user_ids, mut names, mut org_ids, mut codes) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut role_ids, mut role_codes, mut model_ids) = (Vec::new(), Vec::new(), Vec::new());
         for key in keys.iter().flatten() {
             match key {
                 Key::UserId(id) => user_ids.push(*id),
                 Key::UserName(name) => names.push(name.clone()),
                 Key::OrganizationId(id) => org_ids.push(*id),
                 Key::OrganizationCode(code) => codes.push(code.clone()),
+                Key::RoleId(id) => role_ids.push(*id),
+                Key::RoleCode(code) => role_codes.push(code.clone()),
+                Key::ModelId(id) => model_ids.push(*id),
             }
         }
         let users = identity::by_ids(ctx, user_ids).await?;
@@ -175,6 +194,9 @@ impl Found {
             users_by_name: with_relations(context, users_by_name).await,
             organizations: shown(orgs::by_ids(ctx, org_ids).await?, Organization::from),
             organizations_by_code: shown(orgs::by_codes(ctx, &codes).await?, Organization::from),
+            roles: shown(roles::by_ids(ctx, role_ids).await?, Role::from),
+            roles_by_code: shown(roles::by_codes(ctx, &role_codes).await?, Role::from),
+            models: shown(models::by_ids(ctx, model_ids).await?, Model::from),
         })
     }
 
@@ -186,6 +208,9 @@ impl Found {
             Key::OrganizationCode(code) => {
                 self.organizations_by_code.get(&names::name_key(code)).cloned().map(Entity::Organization)
             }
+            Key::RoleId(id) => self.roles.get(id).cloned().map(Entity::Role),
+            Key::RoleCode(code) => self.roles_by_code.get(&names::name_key(code)).cloned().map(Entity::Role),
+            Key::ModelId(id) => self.models.get(id).cloned().map(Entity::Model),
         }
     }
 }

@@ -14,7 +14,12 @@ use super::{
 };
 
 /// By which fields a router can name an entity.
-const KEYS: [(&str, &[&str]); 2] = [("User", &["id", "userName"]), ("Organization", &["id", "code"])];
+const KEYS: [(&str, &[&str]); 4] = [
+    ("User", &["id", "userName"]),
+    ("Organization", &["id", "code"]),
+    ("Role", &["id", "code"]),
+    ("Model", &["id"]),
+];
 /// What only a router sees.
 const FEDERATION_TYPES: [&str; 3] = ["_Any", "_Entity", "_Service"];
 const FEDERATION_FIELDS: [&str; 2] = ["_entities", "_service"];

@@ -159,3 +159,36 @@ async fn a_page_of_events_takes_a_constant_number_of_statements() {
         assert_eq!(next.ok("/events/edges/0/node/data"), json!({ "roles": ["REVIEWER"] }));
     }
 }
+
+#[tokio::test]
+async fn events_of_one_moment_stand_in_the_order_of_happening() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let acme = world.organization("acme").await;
+        let mut users = Vec::new();
+        for number in 0..6 {
+            let id = world.user_id(&world.user(&format!("user{number}")).await).await;
+            users.push(ids::encode(ids::Kind::User, id));
+        }
+        let org = ids::encode(ids::Kind::Organization, acme);
+        let add = "mutation ($org: ID!, $list: [MemberInput!]!) {
+            addMembers(input: { organizationId: $org, members: $list }) { errors { code } } }";
+        let list: Vec<_> = users.iter().map(|id| json!({ "userId": id, "roleCodes": ["SCHOLAR"] })).collect();
+        let added = root.run_with(add, json!({ "org": org, "list": list })).await;
+        assert_eq!(added.faults("addMembers"), [""; 0]);
+        // The clock stands still: all of this is of one millisecond.
+        let told =
+            events(&root, json!({ "types": ["member.added", "role.granted"], "organizationIds": [org] }))
+                .await;
+        let edges = told.ok("/events/edges").as_array().cloned().unwrap_or_default();
+        let of = |edge: &Value| {
+            (edge["node"]["type"].as_str().unwrap_or("?").to_owned(), edge["node"]["targetIds"][0].clone())
+        };
+        let oldest_first: Vec<_> = edges.iter().rev().map(of).collect();
+        let happened: Vec<_> = users
+            .iter()
+            .flat_map(|id| ["member.added", "role.granted"].map(|kind| (kind.to_owned(), json!(id))))
+            .collect();
+        assert_eq!(oldest_first, happened, "on {:?}", world.backend);
+    }
+}

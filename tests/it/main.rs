@@ -18,6 +18,7 @@ mod audit;
 mod authz_matrix;
 mod bootstrap;
 mod change_email;
+mod deleted_meanwhile;
 mod erasure;
 mod grants_property;
 mod guards;

@@ -6,7 +6,10 @@ use uuid::Uuid;
 
 use crate::support::{Answer, Client, World};
 
+mod caps;
+mod deactivated;
 mod invitations;
+mod inviters;
 mod joining;
 mod members;
 mod upsert;

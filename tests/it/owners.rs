@@ -5,6 +5,7 @@ use std::time::Duration;
 use denizen::{
     domain::roles::service::{self, Wanted},
     error::{Error, Fault},
+    ids::{self, Kind},
 };
 use futures_util::future::join_all;
 use serde_json::json;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     roles::{grant, member, revoke},
-    support::World,
+    support::{Answer, Client, World},
 };
 
 #[tokio::test]
@@ -125,4 +126,145 @@ async fn other_rooms_replace_the_roles_of_many_users() {
         let nobody = wanted(&[(Uuid::nil(), &["MEMBER"])]);
         assert_eq!(replace(nobody).await, Err(vec!["NOT_FOUND at users".to_owned()]));
     }
+}
+
+/// All ways in which owners go, at the same moment: out of the organisation, of the role, of the account.
+#[tokio::test]
+async fn the_last_owner_stays_whichever_ways_the_others_go_at_once() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let (acme, other) = (world.organization("acme").await, world.organization("other").await);
+        for round in 0..4 {
+            let (mut owners, mut texts) = (Vec::new(), Vec::new());
+            for name in ["anna", "berta", "carla", "dora"] {
+                let (_, id) = member(&world, &format!("{name}{round}"), acme).await;
+                world.join_also(id, other).await;
+                for organization in [acme, other] {
+                    world.grant(id, "ADMIN", Some(organization)).await;
+                }
+                owners.push(id);
+                texts.push(ids::encode(Kind::User, id));
+            }
+            // Whoever stayed in the last round goes quietly, so that in this one there are four.
+            let before = owners_of(&world, acme).await;
+            for stayed in before.iter().filter(|id| !owners.contains(id)) {
+                let removed = remove(&root, acme, &[ids::encode(Kind::User, *stayed)]).await;
+                assert_eq!(removed.faults("removeMembers"), [""; 0]);
+            }
+            let crossed = [texts[1].clone(), texts[0].clone()];
+            let (removed, revoked, closed, deleted, left) = tokio::join!(
+                remove(&root, acme, &texts[..1]),
+                revoke(&root, owners[1], &["ADMIN"], Some(acme)),
+                deactivate(&root, &texts[2..3]),
+                delete(&root, &texts[3]),
+                remove(&root, other, &crossed),
+            );
+            let answers = [
+                removed.faults("removeMembers"),
+                revoked.faults("revokeRoles"),
+                closed.faults("deactivateUsers"),
+                deleted.faults("deleteUser"),
+            ];
+            let refused: Vec<_> = answers.iter().flatten().collect();
+            assert!(refused.len() == 1 && refused[0].starts_with("LAST_OWNER"), "{round}: {answers:?}");
+            assert_eq!(owners_of(&world, acme).await.len(), 1, "round {round}");
+            assert!(left.faults("removeMembers").iter().all(|fault| fault.starts_with("LAST_OWNER")));
+            assert!(!owners_of(&world, other).await.is_empty(), "round {round}");
+        }
+    }
+}
+
+/// Who adds a member holds the organisation; who closes accounts holds the users, one of whom may own the organisation.
+#[tokio::test]
+async fn joining_and_going_wait_for_each_other_in_one_order() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let acme = world.organization("acme").await;
+        let (_, first) = member(&world, "anna", acme).await;
+        world.grant(first, "ADMIN", Some(acme)).await;
+        for round in 0..8 {
+            let (_, owner) = member(&world, &format!("owner{round}"), acme).await;
+            world.grant(owner, "ADMIN", Some(acme)).await;
+            let user = world.user(&format!("user{round}")).await;
+            let user = ids::encode(Kind::User, world.user_id(&user).await);
+            let both = [user.clone(), ids::encode(Kind::User, owner)];
+            let (added, closed) = tokio::join!(add(&root, acme, &user), deactivate(&root, &both));
+            assert_eq!(closed.faults("deactivateUsers"), [""; 0], "round {round}");
+            let added = added.faults("addMembers");
+            assert!(added.is_empty() || added == ["INACTIVE at [members.0.userId]"], "{round}: {added:?}");
+        }
+    }
+}
+
+/// The same, without chance: who is about to join waits for the user, and leaves the organisation to whoever has the user.
+#[tokio::test]
+async fn who_joins_holds_nothing_while_waiting_for_a_user() {
+    use sea_orm::ConnectionTrait as _;
+    let world = World::on(crate::support::Backend::Postgres).await;
+    let root = world.superadmin().await;
+    world.org_admin("anna", "acme").await;
+    let acme = world.organization("acme").await;
+    let user = world.user("mia").await;
+    let user = ids::encode(Kind::User, world.user_id(&user).await);
+    let txn = world.app.db.begin().await.expect("a transaction");
+    let locked = "SELECT id FROM users WHERE user_name = 'mia' FOR UPDATE";
+    txn.execute_unprepared(locked).await.expect("the user");
+    let going = async {
+        let waiting = "SELECT count(*) AS n FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waiting = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, waiting);
+        loop {
+            let row =
+                world.app.db.read().query_one_raw(waiting.clone()).await.expect("locks").expect("a row");
+            if row.try_get::<i64>("", "n").expect("a number") > 0 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let organization = "SELECT id FROM organizations WHERE code = 'acme' FOR NO KEY UPDATE NOWAIT";
+        let free = txn.execute_unprepared(organization).await;
+        txn.commit().await.expect("a commit");
+        free
+    };
+    let (added, free) = tokio::join!(add(&root, acme, &user), going);
+    assert!(free.is_ok(), "{free:?}");
+    assert_eq!(added.faults("addMembers"), [""; 0]);
+}
+
+async fn owners_of(world: &World, organization: Uuid) -> Vec<Uuid> {
+    use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+    let rows = entity::grant::Entity::find()
+        .filter(entity::grant::Column::OrganizationId.eq(organization))
+        .find_also_related(entity::user::Entity)
+        .all(world.app.db.read())
+        .await
+        .expect("grants");
+    let active = |user: &entity::user::Model| user.status == entity::UserStatus::Active;
+    rows.into_iter().filter_map(|(_, user)| user.filter(active)).map(|user| user.id).collect()
+}
+
+async fn remove(client: &Client, organization: Uuid, users: &[String]) -> Answer {
+    let document = "mutation ($org: ID!, $users: [ID!]!) {
+        removeMembers(input: { organizationId: $org, userIds: $users }) { errors { code message path } } }";
+    let org = ids::encode(Kind::Organization, organization);
+    client.run_with(document, json!({ "org": org, "users": users })).await
+}
+
+async fn add(client: &Client, organization: Uuid, user: &str) -> Answer {
+    let document = "mutation ($org: ID!, $user: ID!) {
+        addMembers(input: { organizationId: $org, members: [{ userId: $user }] }) { errors { code message path } } }";
+    let org = ids::encode(Kind::Organization, organization);
+    client.run_with(document, json!({ "org": org, "user": user })).await
+}
+
+async fn deactivate(client: &Client, users: &[String]) -> Answer {
+    let document = "mutation ($users: [ID!]!) {
+        deactivateUsers(input: { userIds: $users }) { errors { code message path } } }";
+    client.run_with(document, json!({ "users": users })).await
+}
+
+async fn delete(client: &Client, user: &str) -> Answer {
+    let document =
+        "mutation ($user: ID!) { deleteUser(input: { userId: $user }) { errors { code message path } } }";
+    client.run_with(document, json!({ "user": user })).await
 }

@@ -38,6 +38,8 @@ fn the_subgraph_names_its_entities_by_every_key() {
     for line in [
         "type User implements Node @key(fields: \"id\") @key(fields: \"userName\") {",
         "type Organization implements Node @key(fields: \"id\") @key(fields: \"code\") {",
+        "type Role implements Node @key(fields: \"id\") @key(fields: \"code\") {",
+        "type Model implements Node @key(fields: \"id\") {",
         "type PageInfo @shareable {",
         "  ): Node @inaccessible",
         "  email: EmailAddress @authenticated",
@@ -88,6 +90,36 @@ async fn entities_keep_their_order_and_a_bad_key_harms_no_other() {
         let found = admin.run_with(document, json!({ "r": representations })).await.ok("/_entities");
         let ada = json!({ "userName": "ada" });
         assert_eq!(found, json!([{ "code": "acme" }, null, ada, null, ada, null, null, null, null, ada]));
+    }
+}
+
+#[tokio::test]
+async fn roles_and_models_are_entities_of_whoever_is_signed_in() {
+    for world in World::each().await {
+        let ada = world.user("ada").await;
+        let root = world.superadmin().await;
+        let made = root.run(
+            "mutation { upsertModels(input: { models: [{ uuid: \"m1\", sourceLanguage: \"de\", targetLanguage: \"en\" }] }) {
+               models { id } } }",
+        );
+        let model = made.await.ok("/upsertModels/models/0/id");
+        let role = ada.run("{ roles { id code } }").await.ok("/roles/0");
+        let representations = json!([
+            { "__typename": "Model", "id": model },
+            { "__typename": "Role", "code": role["code"].as_str().unwrap_or_default().to_lowercase() },
+            { "__typename": "Model", "id": role["id"] },
+            { "__typename": "Role", "id": role["id"] },
+            { "__typename": "Role", "code": "NO\u{0}SUCH" },
+            { "__typename": "Model" },
+        ]);
+        let document = "query ($r: [_Any!]!) { _entities(representations: $r) { ... on Role { code } ... on Model { uuid } } }";
+        let ask = |client: crate::support::Client| {
+            let variables = json!({ "r": representations });
+            async move { client.run_with(document, variables).await.ok("/_entities") }
+        };
+        let (role, model) = (json!({ "code": role["code"] }), json!({ "uuid": "m1" }));
+        assert_eq!(ask(ada).await, json!([model, role, null, role, null, null]));
+        assert_eq!(ask(world.anonymous()).await, json!([null, null, null, null, null, null]));
     }
 }
 

@@ -3,12 +3,12 @@
 //! A code has six digits and five tries; a link carries a token that nobody can guess. Both are stored as hashes, and
 //! both are consumed by one conditional update whose row count decides, so that of two at once one wins.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use entity::{Channel, CodePurpose, Timestamp, one_time_code as code};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, Set, sea_query::Expr,
+    QueryFilter, QueryOrder, QuerySelect, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::{
     context::Ctx,
     crypto,
     db::Txn,
+    domain::identity::names::Email,
     error::{ErrorCode, Result},
 };
 
@@ -32,6 +33,39 @@ pub async fn end_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid]) -> Result<()> {
         .exec(&**txn)
         .await?;
     Ok(())
+}
+
+/// So many mails on request in [`CODE_TTL`] are enough for one address, whoever asks for them.
+pub const MOST_TO_ADDRESS: u64 = 5;
+
+/// How many codes that prove an address were lately made for each of these targets. Whoever makes one more queues for
+/// the address before counting (`Txn::queue_for`).
+pub async fn sent_lately<C: ConnectionTrait>(
+    db: &C,
+    ctx: &Ctx,
+    targets: &[&str],
+) -> Result<HashMap<String, u64>> {
+    let rows: Vec<(String, i64)> = code::Entity::find()
+        .select_only()
+        .column(code::Column::Target)
+        .column_as(code::Column::Id.count(), "count")
+        .filter(code::Column::Target.is_in(targets.iter().copied()))
+        .filter(code::Column::Purpose.is_in([CodePurpose::VerifyEmail, CodePurpose::ChangeEmail]))
+        .filter(code::Column::CreatedAt.gt(ctx.now().minus(CODE_TTL)))
+        .group_by(code::Column::Target)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|(target, count)| (target, u64::try_from(count).unwrap_or_default())).collect())
+}
+
+/// Whether the address has had enough mails for now. It queues for the address, and knows both spellings.
+pub async fn is_flooded(txn: &Txn, ctx: &Ctx, email: &Email) -> Result<bool> {
+    txn.queue_for(&[&email.key]).await?;
+    let mut spellings = vec![email.key.as_str(), email.address.as_str()];
+    spellings.dedup();
+    let sent = sent_lately(&**txn, ctx, &spellings).await?;
+    Ok(sent.values().sum::<u64>() >= MOST_TO_ADDRESS)
 }
 
 /// How many codes for this purpose the user was sent since then.
@@ -63,18 +97,47 @@ pub async fn issue(
     purpose: CodePurpose,
     target: &str,
 ) -> Result<Issued> {
-    let now = ctx.now();
     code::Entity::update_many()
-        .col_expr(code::Column::ConsumedAt, Expr::value(now))
+        .col_expr(code::Column::ConsumedAt, Expr::value(ctx.now()))
         .filter(code::Column::UserId.eq(user_id))
         .filter(code::Column::Purpose.eq(purpose))
         .filter(code::Column::ConsumedAt.is_null())
         .exec(&**txn)
         .await?;
-    let id = ctx.new_id();
+    let (row, issued) = made(ctx, user_id, application_id, purpose, target)?;
+    row.insert(&**txn).await?;
+    Ok(issued)
+}
+
+/// As [`issue`], for accounts that are new and have no earlier ones: who, with which application, for what target. One
+/// statement, however many.
+pub async fn issue_first(
+    txn: &Txn,
+    ctx: &Ctx,
+    purpose: CodePurpose,
+    wanted: &[(Uuid, Uuid, &str)],
+) -> Result<Vec<Issued>> {
+    let (mut rows, mut all) = (Vec::new(), Vec::new());
+    for (user_id, application_id, target) in wanted.iter().copied() {
+        let (row, issued) = made(ctx, user_id, application_id, purpose, target)?;
+        rows.push(row);
+        all.push(issued);
+    }
+    code::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    Ok(all)
+}
+
+fn made(
+    ctx: &Ctx,
+    user_id: Uuid,
+    application_id: Uuid,
+    purpose: CodePurpose,
+    target: &str,
+) -> Result<(code::ActiveModel, Issued)> {
+    let (id, now) = (ctx.new_id(), ctx.now());
     let random = ctx.app.random.as_ref();
     let issued = Issued { token: crypto::new_token(random), code: crypto::new_code(random) };
-    code::ActiveModel {
+    let row = code::ActiveModel {
         id: Set(id),
         user_id: Set(user_id),
         application_id: Set(application_id),
@@ -89,10 +152,8 @@ pub async fn issue(
         expires_at: Set(now.plus(CODE_TTL)),
         link_expires_at: Set(Some(now.plus(LINK_TTL))),
         consumed_at: Set(None),
-    }
-    .insert(&**txn)
-    .await?;
-    Ok(issued)
+    };
+    Ok((row, issued))
 }
 
 /// A code or link that was right, and is spent now.

@@ -16,6 +16,17 @@ pub async fn set(txn: &Txn, ctx: &Ctx, user_id: Uuid, hash: Secret) -> Result<()
     Ok(())
 }
 
+/// The passwords of accounts that are new, in one statement.
+pub async fn set_first(txn: &Txn, ctx: &Ctx, hashes: impl Iterator<Item = (Uuid, Secret)>) -> Result<()> {
+    let row = |(user_id, hash)| password::ActiveModel {
+        user_id: Set(user_id),
+        hash: Set(hash),
+        changed_at: Set(ctx.now()),
+    };
+    password::Entity::insert_many(hashes.map(row)).exec_without_returning(&**txn).await?;
+    Ok(())
+}
+
 pub async fn hash_of<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<Secret>> {
     Ok(password::Entity::find_by_id(user_id).one(db).await?.map(|row| row.hash))
 }

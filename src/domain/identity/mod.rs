@@ -17,3 +17,4 @@ pub mod service;
 pub mod text;
 pub mod types;
 mod verify;
+mod write;

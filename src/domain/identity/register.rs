@@ -5,28 +5,24 @@
 
 use std::time::Duration;
 
-use entity::{CodePurpose, Secret, Timestamp, UserStatus, registration, user};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
+use entity::{Timestamp, user};
 use uuid::Uuid;
 
-use super::names::{self, Email};
+use super::{
+    names::{self, Email},
+    write,
+};
 use crate::{
     clock,
     context::Ctx,
     crypto,
-    db::Txn,
     domain::{
         applications,
-        credentials::{codes, passwords, policy},
-        events::log::{self, EventType, NewEvent},
-        notifications::{
-            service::{self as notifications, Notice},
-            template::Template,
-        },
+        credentials::{codes, policy},
+        notifications::{service::Notice, template::Template},
         orgs::service::{self as orgs, Plan, Wish},
     },
     error::{Error, ErrorCode, Fault, Result},
-    ids::Kind,
 };
 
 pub struct Registration {
@@ -55,24 +51,16 @@ pub struct Delivery {
 pub(super) const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
-    let judged = judge(ctx, registration).await?;
+    let judged = one(judge_all(ctx, vec![registration]).await?)?.map_err(Error::Faults)?;
     let hash = ctx.app.hasher.hash(&judged.registration.password, ctx.app.random.as_ref()).await?;
-    let mut tries = 1;
-    loop {
-        let txn = ctx.app.db.begin().await?;
-        match write(&txn, ctx, &judged, &hash).await {
-            // Another attempt took the name at the same moment: now it can be seen whose it is.
-            Err(Error::Conflict(_)) if tries < TRIES => tries += 1,
-            Err(error) => return Err(error.on_conflict("users.user_name_key", taken())),
-            Ok(delivery) => {
-                txn.commit().await?;
-                return Ok(delivery);
-            }
-        }
-    }
+    let written = write::all(ctx, &[(judged, hash)]).await;
+    let written = written.map_err(|error| error.on_conflict("users.user_name_key", taken()))?;
+    one(written.map_err(|refused| Error::Faults(refused.into_iter().map(|(_, fault)| fault).collect()))?)
 }
 
-const TRIES: u32 = 4;
+fn one<T>(all: Vec<T>) -> Result<T> {
+    all.into_iter().next().ok_or_else(|| Error::internal("a registration got no answer"))
+}
 
 pub(super) fn taken() -> Fault {
     Fault::new(ErrorCode::Taken, &["userName"], "This user name is taken.")
@@ -82,72 +70,55 @@ pub(super) fn taken() -> Fault {
 pub(super) struct Judged {
     pub registration: Registration,
     pub email: Email,
-    user_name: String,
-    application_id: Uuid,
-    plan: Plan,
+    pub user_name: String,
+    pub application_id: Uuid,
+    pub plan: Plan,
 }
 
-pub(super) async fn judge(ctx: &Ctx, registration: Registration) -> Result<Judged> {
-    let application_id = applications::service::named(ctx, registration.application_id.as_deref()).await?;
-    let (email, plan) = judged(ctx, &registration).await?;
+/// Every fault of each, or what is to be written. A constant number of statements, however many.
+pub(super) async fn judge_all(
+    ctx: &Ctx,
+    registrations: Vec<Registration>,
+) -> Result<Vec<Result<Judged, Vec<Fault>>>> {
+    let named: Vec<_> = registrations.iter().map(|one| one.application_id.as_deref()).collect();
+    let applications = applications::service::named_all(ctx, &named).await?;
+    let key = |one: &Registration| one.email.as_deref().and_then(names::email).map(|email| email.key);
+    let wishes: Vec<_> = registrations.iter().map(|one| (&one.wish, key(one).unwrap_or_default())).collect();
+    let plans = orgs::judge_all(ctx, &wishes).await?;
+    let mut judged = Vec::with_capacity(registrations.len());
+    for ((registration, application), plan) in registrations.into_iter().zip(applications).zip(plans) {
+        judged.push(match judge(ctx, registration, application, plan).await {
+            Ok(good) => Ok(good),
+            Err(Error::Faults(faults)) => Err(faults),
+            Err(other) => return Err(other),
+        });
+    }
+    Ok(judged)
+}
+
+async fn judge(
+    ctx: &Ctx,
+    registration: Registration,
+    application: Result<Uuid, Fault>,
+    plan: Result<Plan, Vec<Fault>>,
+) -> Result<Judged> {
+    let (email, application_id, plan) = match (check(&registration), application, plan) {
+        (Ok(email), Ok(application), Ok(plan)) => (email, application, plan),
+        (email, application, plan) => {
+            let mut faults = email.err().unwrap_or_default();
+            faults.extend(application.err());
+            faults.extend(plan.err().unwrap_or_default());
+            return Err(Error::Faults(faults));
+        }
+    };
     ctx.app.hasher.judge("password", &registration.password, own_data(&registration)).await?;
     let requested = registration.user_name.as_deref().map(|name| name.trim().to_owned());
     let user_name = requested.unwrap_or_else(|| made_up_name(ctx));
     Ok(Judged { registration, email, user_name, application_id, plan })
 }
 
-/// The account, its password, and the mail: all of it in the transaction.
-pub(super) async fn write(txn: &Txn, ctx: &Ctx, judged: &Judged, hash: &Secret) -> Result<Delivery> {
-    let Judged { registration, email, user_name, application_id, plan } = judged;
-    let owner = user::Entity::find()
-        .filter(user::Column::EmailKey.eq(&email.key))
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
-        .one(&**txn)
-        .await?;
-    let key = free_key(txn, ctx, user_name, email).await?;
-    let user = insert(txn, ctx, key, user_name, email, registration).await?;
-    passwords::set(txn, ctx, user.id, hash.clone()).await?;
-    orgs::note(txn, user.id, plan).await?;
-    registration::ActiveModel {
-        user_id: Set(user.id),
-        application_id: Set(*application_id),
-        created_at: Set(ctx.now()),
-        last_login_at: Set(None),
-    }
-    .insert(&**txn)
-    .await?;
-    let purpose = CodePurpose::VerifyEmail;
-    let issued = codes::issue(txn, ctx, user.id, *application_id, purpose, &email.key).await?;
-    let notice = match owner {
-        // The code of this attempt is told to nobody, so the attempt leads nowhere.
-        Some(owner) => already_registered(ctx, owner, *application_id)?,
-        None => verification(ctx, &user, email, *application_id, &issued),
-    };
-    notifications::send(txn, ctx, notice).await?;
-    log::record(txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
-    Ok(Delivery {
-        destination: Some(names::masked(&email.address)),
-        expires_at: ctx.now().plus(codes::CODE_TTL),
-        retry_after: RETRY_AFTER,
-    })
-}
-
-/// Every fault at once.
-async fn judged(ctx: &Ctx, registration: &Registration) -> Result<(Email, Plan)> {
-    let key = registration.email.as_deref().and_then(names::email).map(|email| email.key).unwrap_or_default();
-    let plan = orgs::judge(ctx, &registration.wish, &key).await?;
-    match (check(registration), plan) {
-        (Ok(email), Ok(plan)) => Ok((email, plan)),
-        (Err(Error::Faults(mut faults)), plan) => {
-            faults.extend(plan.err().unwrap_or_default());
-            Err(Error::Faults(faults))
-        }
-        (Err(other), _) => Err(other),
-        (Ok(_), Err(faults)) => Err(Error::Faults(faults)),
-    }
-}
-
-fn check(registration: &Registration) -> Result<Email> {
+/// Every fault of its own at once.
+fn check(registration: &Registration) -> Result<Email, Vec<Fault>> {
     let Registration {
         user_name,
         email,
@@ -180,7 +151,7 @@ fn check(registration: &Registration) -> Result<Email> {
     faults.extend(policy::check("password", password, &own_data(registration)).err());
     match parsed {
         Some(email) if faults.is_empty() => Ok(email),
-        _ => Err(Error::Faults(faults)),
+        _ => Err(faults),
     }
 }
 
@@ -209,73 +180,6 @@ fn made_up_name(ctx: &Ctx) -> String {
     let token = crypto::new_token(ctx.app.random.as_ref());
     let letters = token.chars().filter(char::is_ascii_alphanumeric).take(10).collect::<String>();
     format!("user-{}", letters.to_lowercase())
-}
-
-/// The key under which the attempt is kept. Attempts of one mailbox for one name live side by side until the mailbox is
-/// proved, for nobody can tell whose is whose; all but the first wait under a key that is no name. An attempt of
-/// another mailbox keeps the name until its link has run out.
-async fn free_key(txn: &Txn, ctx: &Ctx, user_name: &str, email: &Email) -> Result<String> {
-    let key = names::name_key(user_name);
-    let Some(holder) = user::Entity::find().filter(user::Column::UserNameKey.eq(&key)).one(&**txn).await?
-    else {
-        return Ok(key);
-    };
-    if holder.status != UserStatus::Unverified {
-        return Err(taken().into());
-    }
-    if holder.created_at.plus(codes::LINK_TTL) <= ctx.now() {
-        user::Entity::delete_by_id(holder.id).exec(&**txn).await?;
-        return Ok(key);
-    }
-    if holder.email_key.as_ref() != Some(&email.key) {
-        return Err(taken().into());
-    }
-    Ok(names::waiting_key(&key, ctx.new_id()))
-}
-
-async fn insert(
-    txn: &Txn,
-    ctx: &Ctx,
-    user_name_key: String,
-    user_name: &str,
-    email: &Email,
-    from: &Registration,
-) -> Result<user::Model> {
-    let now = ctx.now();
-    let Registration {
-        user_name: _,
-        email: _,
-        password: _,
-        name,
-        given_name,
-        family_name,
-        gender,
-        locale,
-        application_id: _,
-        wish: _,
-    } = from;
-    let row = user::ActiveModel {
-        id: Set(ctx.new_id()),
-        user_name: Set(user_name.to_owned()),
-        user_name_key: Set(user_name_key),
-        name: Set(name.clone()),
-        given_name: Set(given_name.clone()),
-        family_name: Set(family_name.clone()),
-        gender: Set(gender.clone()),
-        locale: Set(locale.clone()),
-        avatar_url: Set(None),
-        status: Set(UserStatus::Unverified),
-        email: Set(Some(email.address.clone())),
-        email_key: Set(Some(email.key.clone())),
-        email_verified_at: Set(None),
-        phone: Set(None),
-        phone_key: Set(None),
-        phone_verified_at: Set(None),
-        created_at: Set(now),
-        updated_at: Set(now),
-        last_login_at: Set(None),
-    };
-    Ok(row.insert(&**txn).await?)
 }
 
 pub(super) fn verification(
@@ -307,7 +211,7 @@ fn asked_from(ctx: &Ctx, user: &user::Model) -> String {
     format!("{}{ip}{agent}", clock::rfc3339(user.created_at))
 }
 
-fn already_registered(ctx: &Ctx, owner: user::Model, application_id: Uuid) -> Result<Notice> {
+pub(super) fn already_registered(ctx: &Ctx, owner: user::Model, application_id: Uuid) -> Result<Notice> {
     let to = owner.email.ok_or_else(|| Error::internal("a verified address is missing"))?;
     let public_url = ctx.app.public_url.as_str().to_owned();
     let template = Template::AlreadyRegistered { user_name: owner.user_name, public_url };

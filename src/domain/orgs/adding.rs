@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use entity::{UserStatus, membership, organization, role, user};
+use entity::{UserStatus, membership, organization, role};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use crate::{
     authz::{Permission, Scope},
     bulk,
     context::Ctx,
+    db::Txn,
     domain::{
         identity::{names, service as identity},
         roles::authority,
@@ -40,8 +41,12 @@ fn not_found() -> Fault {
 }
 
 /// The organisation, held for the transaction. Nobody joins one that is not active.
-pub async fn hold_active(txn: &crate::db::Txn, id: Uuid) -> Result<organization::Model> {
-    let org = joining::lock(txn, id).await?.ok_or_else(not_found)?;
+pub async fn hold_active(txn: &Txn, id: Uuid) -> Result<organization::Model> {
+    active(joining::lock(txn, id).await?)
+}
+
+fn active(org: Option<organization::Model>) -> Result<organization::Model> {
+    let org = org.ok_or_else(not_found)?;
     if org.active {
         return Ok(org);
     }
@@ -59,7 +64,9 @@ pub async fn add(
     let catalogue = Catalogue::read(ctx, members.iter().map(|member| member.role_codes.as_deref())).await?;
 
     let txn = ctx.app.db.begin().await?;
-    hold_active(&txn, org.id).await?;
+    let visible: Vec<_> = users.into_keys().collect();
+    let (users, held) = joining::hold(&txn, org.id, &visible).await?;
+    active(held)?;
     let present = membership::Entity::find()
         .filter(membership::Column::OrganizationId.eq(org.id))
         .filter(membership::Column::UserId.is_in(users.keys().copied()))
@@ -94,8 +101,8 @@ pub async fn add(
     Ok(joined)
 }
 
-fn problem(user: Option<&user::Model>) -> Option<(ErrorCode, &'static str)> {
-    match user.map(|user| user.status) {
+fn problem(status: Option<&UserStatus>) -> Option<(ErrorCode, &'static str)> {
+    match status {
         None => Some((ErrorCode::NotFound, "There is no such user.")),
         Some(UserStatus::Unverified) => Some((ErrorCode::NotVerified, "The address is not verified yet.")),
         Some(UserStatus::Deactivated) => Some((ErrorCode::Inactive, "The account is deactivated.")),

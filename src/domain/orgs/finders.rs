@@ -82,12 +82,12 @@ pub async fn list(
         id: organization::Column::Id,
         order: Order::Asc,
     };
-    page::fetch(ctx.app.db.read(), visible(ctx).filter(matching(filter)), &sort, page).await
+    page::fetch(ctx.app.db.read(), visible(ctx).filter(matching(ctx, filter)), &sort, page).await
 }
 
 pub async fn count(ctx: &Ctx, filter: &OrganizationFilter) -> Result<u64> {
     check(filter)?;
-    Ok(visible(ctx).filter(matching(filter)).count(ctx.app.db.read()).await?)
+    Ok(visible(ctx).filter(matching(ctx, filter)).count(ctx.app.db.read()).await?)
 }
 
 /// The primary organisations of these users, as far as the caller may see them.
@@ -119,9 +119,24 @@ pub fn visible_memberships(ctx: &Ctx) -> Condition {
         Reach::Everywhere => Condition::all(),
         Reach::Orgs(orgs) => Condition::any()
             .add(membership::Column::UserId.eq(id))
-            .add(membership::Column::OrganizationId.in_subquery(own_organizations(id)))
+            .add(membership::Column::OrganizationId.in_subquery(fellowships(id)))
             .add(membership::Column::OrganizationId.is_in(orgs)),
     }
+}
+
+/// The active ones: only in them something can be held, and only in them members see each other.
+pub fn active() -> SelectStatement {
+    Query::select()
+        .column(organization::Column::Id)
+        .from(organization::Entity)
+        .and_where(organization::Column::Active.eq(true))
+        .to_owned()
+}
+
+/// The organisations whose members the user sees for belonging to them. (A deactivated one is still the user's own to
+/// see, and to leave.)
+pub fn fellowships(user_id: Uuid) -> SelectStatement {
+    own_organizations(user_id).and_where(membership::Column::OrganizationId.in_subquery(active())).take()
 }
 
 fn own_organizations(user_id: Uuid) -> SelectStatement {
@@ -155,12 +170,14 @@ fn visibility(ctx: &Ctx) -> Condition {
     }
 }
 
-fn matching(filter: &OrganizationFilter) -> Condition {
+fn matching(ctx: &Ctx, filter: &OrganizationFilter) -> Condition {
     let OrganizationFilter { codes, active, text } = filter;
     let containing = |text: &String| {
-        Condition::any()
-            .add(text::contains_key(organization::Column::CodeKey, text))
-            .add(text::contains(organization::Column::Name, text))
+        Condition::any().add(text::contains_key(organization::Column::CodeKey, text)).add(text::contains(
+            ctx.app.db.backend(),
+            organization::Column::Name,
+            text,
+        ))
     };
     let keys = |codes: &Vec<String>| codes.iter().map(|code| names::name_key(code)).collect::<Vec<_>>();
     Condition::all()

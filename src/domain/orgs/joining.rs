@@ -1,12 +1,15 @@
 //! Becoming a member, by whatever way: an administrator adds, an invitation is accepted, a registration is verified.
 //!
-//! Whoever changes who belongs to an organisation holds its row first ([`lock`]), so that two of them never work on
-//! what the other is about to change.
+//! Whoever makes members holds the users and then the organisation ([`hold`]), so that two of them never work on what
+//! the other is about to change. It is the order in which whoever takes something away holds them (`roles::owners`).
 
 use std::collections::{HashMap, HashSet};
 
-use entity::{grant, membership, organization, role};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use entity::{UserStatus, grant, membership, organization, role, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::LockType,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -24,7 +27,26 @@ pub struct Joiner {
     pub roles: Vec<role::Model>,
 }
 
-/// The organisation, held until the transaction ends. (`SQLite` has one writer anyway.)
+/// These users, as they are until the transaction ends, and the organisation. (`SQLite` has one writer anyway.)
+pub async fn hold(
+    txn: &Txn,
+    organization_id: Uuid,
+    user_ids: &[Uuid],
+) -> Result<(HashMap<Uuid, UserStatus>, Option<organization::Model>)> {
+    let users = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .column(user::Column::Status)
+        .filter(user::Column::Id.is_in(user_ids.iter().copied()))
+        .order_by_asc(user::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple()
+        .all(&**txn)
+        .await?;
+    Ok((users.into_iter().collect(), lock(txn, organization_id).await?))
+}
+
+/// The organisation alone, where the users are held already, or made in this very transaction.
 pub async fn lock(txn: &Txn, id: Uuid) -> Result<Option<organization::Model>> {
     Ok(organization::Entity::find_by_id(id).lock_exclusive().one(&**txn).await?)
 }
@@ -104,7 +126,7 @@ async fn write(
     memberships: Vec<membership::ActiveModel>,
     grants: Vec<grant::ActiveModel>,
 ) -> Result<()> {
-    // In another organisation, which nobody holds here, the same person may become a member at this moment.
+    // Users and organisation are held; should a caller forget it, the keys still decide.
     let message = "Somebody changed these memberships at the same time: try again.";
     let same_time = || Fault::new(ErrorCode::Conflict, &[], message);
     if !memberships.is_empty() {

@@ -1,19 +1,15 @@
 //! Ending memberships, and with them all that was granted in the organisation.
 //!
-//! Everybody may leave. Nobody removes whom they hold less than, and an organisation that has an owner, a holder of
-//! `ADMIN` in it, keeps one: the row of the organisation is held while that is looked at.
+//! Everybody may leave. Nobody removes whom they hold less than, and the last owner stays (`roles::owners`).
 
 use std::collections::{HashMap, HashSet};
 
-use entity::{UserStatus, grant, membership, role, user};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use entity::{grant, membership, role};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    finders::{self, OrganizationBy},
-    joining,
-};
+use super::finders::{self, OrganizationBy};
 use crate::{
     authz::{Permission, Scope},
     bulk,
@@ -21,15 +17,11 @@ use crate::{
     db::Txn,
     domain::{
         events::log::{self, EventType, NewEvent},
-        identity::names,
-        roles::authority,
+        roles::{authority, owners},
     },
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
 };
-
-/// The code of the role whose holders own an organisation.
-const OWNER: &str = "ADMIN";
 
 pub async fn remove(ctx: &Ctx, organization_id: Uuid, user_ids: Vec<Uuid>) -> Result<Vec<Uuid>> {
     let not_found = || Fault::new(ErrorCode::NotFound, &["organizationId"], "There is no such organisation.");
@@ -40,35 +32,42 @@ pub async fn remove(ctx: &Ctx, organization_id: Uuid, user_ids: Vec<Uuid>) -> Re
     bulk::check_size("userIds", user_ids.len())?;
 
     let txn = ctx.app.db.begin().await?;
-    joining::lock(&txn, org.id).await?.ok_or_else(not_found)?;
+    let watch = owners::watch(&txn, &user_ids).await?;
     let members = membership::Entity::find()
         .filter(membership::Column::OrganizationId.eq(org.id))
         .filter(membership::Column::UserId.is_in(user_ids.iter().copied()))
         .all(&*txn)
         .await?;
     let members: HashMap<_, _> = members.into_iter().map(|member| (member.user_id, member)).collect();
-    let faults = refusals(&txn, ctx, org.id, &user_ids, &members).await?;
+    let refused = refusals(&txn, ctx, org.id, &user_ids, &members).await?;
+    let mut seen = HashSet::new();
+    let asked: Vec<_> = user_ids.iter().copied().filter(|id| seen.insert(*id)).collect();
+    let leaving: Vec<_> = asked.iter().filter_map(|id| members.get(id)).collect();
+    end(&txn, ctx, org.id, &leaving).await?;
+    let losses = watch.losses(&txn).await?;
+    let fault = |(index, id): (usize, &Uuid)| {
+        let lost = || losses.iter().find(|loss| loss.user_id == *id).map(|loss| loss.last_owner(&[]));
+        let refused = refused.get(id).map(|(code, message)| Fault::new(*code, &[], *message));
+        Some(refused.or_else(lost)?.of_item("userIds", index))
+    };
+    let faults: Vec<_> = user_ids.iter().enumerate().filter_map(fault).collect();
     if !faults.is_empty() {
         return Err(Error::Faults(faults));
     }
-    end(&txn, ctx, org.id, &members).await?;
     txn.commit().await?;
     ctx.app.live_sessions.forget_users(&user_ids);
-    let mut seen = HashSet::new();
-    Ok(user_ids.into_iter().filter(|id| seen.insert(*id)).collect())
+    Ok(asked)
 }
 
+/// Whom the caller may not remove, and why.
 async fn refusals(
     txn: &Txn,
     ctx: &Ctx,
     organization: Uuid,
     user_ids: &[Uuid],
     members: &HashMap<Uuid, membership::Model>,
-) -> Result<Vec<Fault>> {
+) -> Result<HashMap<Uuid, (ErrorCode, &'static str)>> {
     let standings = authority::standings(&**txn, user_ids).await?;
-    let owners = owners(txn, organization).await?;
-    let keeps_one =
-        owners.iter().any(|(id, status)| *status == UserStatus::Active && !members.contains_key(id));
     let scope = Scope::Org(organization);
     let refusal = |id: &Uuid| {
         let held = standings.get(id).map(|standing| standing.grants.within(organization)).unwrap_or_default();
@@ -76,47 +75,17 @@ async fn refusals(
             Some((ErrorCode::NotFound, "There is no such member."))
         } else if Some(*id) != ctx.actor.user_id() && !held.iter().all(|held| ctx.actor.may(held, scope)) {
             Some((ErrorCode::NotAllowed, "This user holds more here than you do."))
-        } else if !keeps_one && owners.iter().any(|(owner, _)| owner == id) {
-            Some((
-                ErrorCode::LastOwner,
-                "An organisation keeps its last owner: make somebody else one first.",
-            ))
         } else {
             None
         }
     };
-    let fault = |(index, id)| {
-        let (code, message) = refusal(id)?;
-        Some(Fault::new(code, &["userIds", &usize::to_string(&index)], message))
-    };
-    Ok(user_ids.iter().enumerate().filter_map(fault).collect())
+    Ok(user_ids.iter().filter_map(|id| Some((*id, refusal(id)?))).collect())
 }
 
-/// Who owns the organisation, which is held.
-pub async fn owners(txn: &Txn, organization: Uuid) -> Result<Vec<(Uuid, UserStatus)>> {
-    let rows = grant::Entity::find()
-        .select_only()
-        .column(grant::Column::UserId)
-        .column_as(user::Column::Status, "status")
-        .inner_join(role::Entity)
-        .inner_join(user::Entity)
-        .filter(grant::Column::OrganizationId.eq(organization))
-        .filter(role::Column::CodeKey.eq(names::name_key(OWNER)))
-        .into_tuple()
-        .all(&**txn)
-        .await?;
-    Ok(rows)
-}
-
-async fn end(
-    txn: &Txn,
-    ctx: &Ctx,
-    organization: Uuid,
-    members: &HashMap<Uuid, membership::Model>,
-) -> Result<()> {
+async fn end(txn: &Txn, ctx: &Ctx, organization: Uuid, leaving: &[&membership::Model]) -> Result<()> {
     let grants = grant::Entity::find()
         .filter(grant::Column::OrganizationId.eq(organization))
-        .filter(grant::Column::UserId.is_in(members.keys().copied()))
+        .filter(grant::Column::UserId.is_in(leaving.iter().map(|member| member.user_id)))
         .find_also_related(role::Entity)
         .all(&**txn)
         .await?;
@@ -124,17 +93,17 @@ async fn end(
         let event = NewEvent::of(EventType::RoleRevoked).on(Kind::User, grant.user_id);
         event.on(Kind::Role, role.id).within(Some(organization)).with(json!({ "role": role.code }))
     });
-    let removed = members.values().map(|member| {
+    let removed = leaving.iter().map(|member| {
         let event = NewEvent::of(EventType::MemberRemoved).on(Kind::User, member.user_id);
         event.on(Kind::Membership, member.id).within(Some(organization))
     });
     let events = revoked.chain(removed).collect();
     // The grants go with the membership: the foreign key cascades.
     membership::Entity::delete_many()
-        .filter(membership::Column::Id.is_in(members.values().map(|member| member.id)))
+        .filter(membership::Column::Id.is_in(leaving.iter().map(|member| member.id)))
         .exec(&**txn)
         .await?;
-    let homeless = members.values().filter(|member| member.is_primary).map(|member| member.user_id);
+    let homeless = leaving.iter().filter(|member| member.is_primary).map(|member| member.user_id);
     next_primary(txn, homeless.collect()).await?;
     log::record_all(txn, ctx, events).await
 }

@@ -3,10 +3,10 @@
 //! By the code of an organisation only where registering is open to all, and by an invitation only for the address that
 //! it was sent to. Roles asked for are such as everybody may ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use entity::{organization, pending_membership, role};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use entity::{invitation, organization, pending_membership, role};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -35,12 +35,31 @@ pub struct Wish {
 #[derive(Debug, Default)]
 pub struct Plan(BTreeMap<Uuid, (Vec<Uuid>, Option<Uuid>)>);
 
-/// Every fault at once, or what is to be noted. It does not look at who owns the address.
-pub async fn judge(ctx: &Ctx, wish: &Wish, email_key: &str) -> Result<Result<Plan, Vec<Fault>>> {
+/// For each wish, with the key of the address that is to be proved: every fault at once, or what is to be noted. It does
+/// not look at who owns the address. A constant number of statements, however many.
+pub async fn judge_all(ctx: &Ctx, wishes: &[(&Wish, String)]) -> Result<Vec<Result<Plan, Vec<Fault>>>> {
+    let catalogue = Catalogue::read(ctx, wishes.iter().map(|(wish, _)| wish.role_codes.as_deref())).await?;
+    let codes = wishes.iter().filter_map(|(wish, _)| wish.org_code.as_deref());
+    let open = open_organizations(ctx, codes).await?;
+    let invited =
+        wishes.iter().filter_map(|(wish, key)| Some((wish.invitation_token.as_deref()?, key.as_str())));
+    let mut invitations = invitations::usable(ctx, &invited.collect::<Vec<_>>()).await?.into_iter();
+    let judged = wishes.iter().map(|(wish, _)| {
+        let invitation = wish.invitation_token.as_ref().and_then(|_| invitations.next());
+        judge(wish, &catalogue, &open, invitation)
+    });
+    Ok(judged.collect())
+}
+
+fn judge(
+    wish: &Wish,
+    catalogue: &Catalogue,
+    open: &HashMap<String, Uuid>,
+    invitation: Option<Result<invitation::Model, ErrorCode>>,
+) -> Result<Plan, Vec<Fault>> {
     let Wish { org_code, role_codes, invitation_token } = wish;
     let (mut plan, mut faults) = (Plan::default(), Vec::new());
     let codes = role_codes.as_deref().unwrap_or_default();
-    let catalogue = Catalogue::read(ctx, [role_codes.as_deref()].into_iter()).await?;
     let nowhere = org_code.is_none() && invitation_token.is_none();
     let asked = catalogue.judged(codes, &[], |role| {
         (nowhere || !open_to_all(role)).then_some("This role cannot be asked for.")
@@ -52,9 +71,9 @@ pub async fn judge(ctx: &Ctx, wish: &Wish, email_key: &str) -> Result<Result<Pla
     let member = catalogue.get(MEMBER).map(|role| role.id);
     let asked: Vec<Uuid> = asked.into_iter().map(|role| role.id).collect();
     if let Some(code) = org_code {
-        match open_organization(ctx, code).await? {
-            Some(org) => {
-                plan.0.insert(org.id, (member.into_iter().chain(asked.iter().copied()).collect(), None));
+        match open.get(&names::name_key(code)) {
+            Some(id) => {
+                plan.0.insert(*id, (member.into_iter().chain(asked.iter().copied()).collect(), None));
             }
             // One answer for what does not exist, is closed, or is not listed.
             None => faults.push(Fault::new(
@@ -64,46 +83,58 @@ pub async fn judge(ctx: &Ctx, wish: &Wish, email_key: &str) -> Result<Result<Pla
             )),
         }
     }
-    if let Some(token) = invitation_token {
-        match invitations::usable(ctx, token, email_key).await? {
-            Ok(row) => {
-                plan.0.insert(row.organization_id, (asked, Some(row.id)));
-            }
-            Err(code) => {
-                let message = "This invitation is not for this address, or cannot be accepted any more.";
-                faults.push(Fault::new(code, &["invitationToken"], message));
-            }
+    match invitation {
+        None => {}
+        Some(Ok(row)) => {
+            plan.0.insert(row.organization_id, (asked, Some(row.id)));
+        }
+        Some(Err(code)) => {
+            let message = "This invitation is not for this address, or cannot be accepted any more.";
+            faults.push(Fault::new(code, &["invitationToken"], message));
         }
     }
-    Ok(if faults.is_empty() { Ok(plan) } else { Err(faults) })
+    if faults.is_empty() { Ok(plan) } else { Err(faults) }
 }
 
 fn open_to_all(role: &role::Model) -> bool {
     role.active && role.self_assignable && roles::scopes(role).contains(&RoleScope::Organization)
 }
 
-async fn open_organization(ctx: &Ctx, code: &str) -> Result<Option<organization::Model>> {
-    let open = organization::Entity::find()
-        .filter(organization::Column::CodeKey.eq(names::name_key(code)))
+/// Those of these codes that one can join when registering, by the key of the code.
+async fn open_organizations(ctx: &Ctx, codes: impl Iterator<Item = &str>) -> Result<HashMap<String, Uuid>> {
+    let keys: BTreeSet<_> = codes.map(names::name_key).collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let open: Vec<(String, Uuid)> = organization::Entity::find()
+        .select_only()
+        .column(organization::Column::CodeKey)
+        .column(organization::Column::Id)
+        .filter(organization::Column::CodeKey.is_in(keys))
         .filter(organization::Column::Active.eq(true))
-        .filter(organization::Column::SelfRegistration.eq(true));
-    Ok(open.one(ctx.app.db.read()).await?)
+        .filter(organization::Column::SelfRegistration.eq(true))
+        .into_tuple()
+        .all(ctx.app.db.read())
+        .await?;
+    Ok(open.into_iter().collect())
 }
 
-/// Notes the plan beside the new account.
-pub async fn note(txn: &Txn, user_id: Uuid, plan: &Plan) -> Result<()> {
-    let row = |(organization_id, (role_ids, invitation_id)): (&Uuid, &(Vec<Uuid>, Option<Uuid>))| {
-        pending_membership::ActiveModel {
-            user_id: Set(user_id),
-            organization_id: Set(*organization_id),
-            role_ids: Set(json!(role_ids)),
-            invitation_id: Set(*invitation_id),
-        }
-    };
-    if plan.0.is_empty() {
-        return Ok(());
+/// Notes the plans beside the new accounts.
+pub async fn note_all<'a>(txn: &Txn, plans: impl Iterator<Item = (Uuid, &'a Plan)>) -> Result<()> {
+    let rows = plans.flat_map(|(user_id, plan)| {
+        plan.0.iter().map(move |(organization_id, (role_ids, invitation_id))| {
+            pending_membership::ActiveModel {
+                user_id: Set(user_id),
+                organization_id: Set(*organization_id),
+                role_ids: Set(json!(role_ids)),
+                invitation_id: Set(*invitation_id),
+            }
+        })
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        pending_membership::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
     }
-    pending_membership::Entity::insert_many(plan.0.iter().map(row)).exec_without_returning(&**txn).await?;
     Ok(())
 }
 

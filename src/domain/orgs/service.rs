@@ -3,12 +3,12 @@
 pub use super::{
     adding::{NewMember, add},
     finders::{
-        OrganizationBy, OrganizationFilter, by_codes, by_ids, count, find, list, primary_of_users,
+        OrganizationBy, OrganizationFilter, active, by_codes, by_ids, count, find, list, primary_of_users,
         seen_through, visible_memberships,
     },
-    joining::{Joiner, join, lock},
-    leaving::{owners, remove},
+    joining::{Joiner, hold, join, lock},
+    leaving::remove,
     members,
-    registering::{Plan, Wish, carry_out, judge, note},
+    registering::{Plan, Wish, carry_out, judge_all, note_all},
     upsert::{OrganizationChange, upsert},
 };

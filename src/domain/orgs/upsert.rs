@@ -81,6 +81,13 @@ pub async fn upsert(
         Run::Real => {
             log::record_all(&txn, ctx, events).await?;
             txn.commit().await?;
+            // What rests in a deactivated organisation comes and goes for all who hold something there.
+            if rows
+                .iter()
+                .any(|org| present.get(&org.code_key).is_some_and(|before| before.active != org.active))
+            {
+                ctx.app.live_sessions.forget_all();
+            }
             Ok(rows)
         }
     }

@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 
 use entity::{grant, membership, role};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::service;
 use crate::{
     authz::{Grants, Permission, PermissionSet, RoleScope, Scope},
     context::Ctx,
-    domain::identity,
+    domain::{identity, orgs},
     error::{ErrorCode, Result},
 };
 
@@ -49,7 +49,8 @@ fn in_scope(ctx: &Ctx, permission: Permission, organizations: &[Uuid]) -> bool {
             && organizations.iter().all(|id| ctx.actor.may(permission, Scope::Org(*id))))
 }
 
-/// Where a user belongs, and what they hold.
+/// Where a user belongs, and what they hold. What was granted in a deactivated organisation rests, like the grants of an
+/// inactive role; belonging to one gives nothing, but still keeps the administrators of the others away.
 #[derive(Default)]
 pub struct Standing {
     pub organizations: Vec<Uuid>,
@@ -67,6 +68,11 @@ pub async fn standings<C: ConnectionTrait>(db: &C, user_ids: &[Uuid]) -> Result<
     let granted = grant::Entity::find()
         .filter(grant::Column::UserId.is_in(ids()))
         .filter(role::Column::Active.eq(true))
+        .filter(
+            Condition::any()
+                .add(grant::Column::OrganizationId.is_null())
+                .add(grant::Column::OrganizationId.in_subquery(orgs::service::active())),
+        )
         .find_also_related(role::Entity)
         .all(db)
         .await?;
@@ -86,14 +92,31 @@ pub fn permissions_of(role: &role::Model) -> PermissionSet {
 /// Whether the caller may grant the role in the organisation, or (without one) on the platform: they may grant there,
 /// the role can be granted there, and they hold there everything that it gives.
 pub fn may_grant(ctx: &Ctx, role: &role::Model, organization: Option<Uuid>) -> bool {
+    grantable(role, organization) && may_revoke(ctx, role, organization)
+}
+
+/// The same of somebody who is not the caller.
+pub fn could_grant(grants: &Grants, role: &role::Model, organization: Option<Uuid>) -> bool {
+    grantable(role, organization)
+        && grants.allow(Permission::RoleGrant, scope_of(organization))
+        && grants.cover(&given(role, organization))
+}
+
+fn grantable(role: &role::Model, organization: Option<Uuid>) -> bool {
     let kind = if organization.is_none() { RoleScope::Platform } else { RoleScope::Organization };
-    role.active && service::scopes(role).contains(&kind) && may_revoke(ctx, role, organization)
+    role.active && service::scopes(role).contains(&kind)
+}
+
+/// What the role gives to whoever holds it there.
+fn given(role: &role::Model, organization: Option<Uuid>) -> Grants {
+    let mut given = Grants::default();
+    given.add(permissions_of(role), organization);
+    given
 }
 
 /// Whether the caller may take the role away there: as with granting, but what cannot be granted any more can go.
 pub fn may_revoke(ctx: &Ctx, role: &role::Model, organization: Option<Uuid>) -> bool {
-    let mut given = Grants::default();
-    given.add(permissions_of(role), organization);
+    let given = given(role, organization);
     ctx.actor.may(Permission::RoleGrant, scope_of(organization)) && ctx.actor.covers(&given)
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use entity::{grant, role, user};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, SqlErr, sea_query::OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -172,12 +172,8 @@ fn row(ctx: &Ctx, user_id: Uuid, role_id: Uuid, organization_id: Option<Uuid>) -
 async fn add(txn: &Txn, rows: Vec<grant::ActiveModel>, path: &[&str]) -> Result<Vec<grant::Model>> {
     let once = OnConflict::new().do_nothing().to_owned();
     let added = grant::Entity::insert_many(rows).on_conflict(once).exec_with_returning(&**txn).await;
-    added.map_err(|error| match error.sql_err() {
-        Some(SqlErr::ForeignKeyConstraintViolation(_)) => {
-            Fault::new(ErrorCode::NotFound, path, "There is no such member of the organisation.").into()
-        }
-        _ => error.into(),
-    })
+    let no_member = Fault::new(ErrorCode::NotFound, path, "There is no such member of the organisation.");
+    added.map_err(|error| Error::from(error).on_gone(no_member))
 }
 
 fn event(kind: EventType, user_id: Uuid, organization: Option<Uuid>, roles: &[&role::Model]) -> NewEvent {

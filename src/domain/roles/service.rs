@@ -138,6 +138,16 @@ pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<Ha
     Ok(rows.into_iter().map(|role| (role.id, role)).collect())
 }
 
+/// By the keys of the codes.
+pub async fn by_codes(ctx: &Ctx, codes: &[String]) -> Result<HashMap<String, role::Model>> {
+    if codes.is_empty() || ctx.actor.user_id().is_none() {
+        return Ok(HashMap::new());
+    }
+    let keys = codes.iter().map(|code| names::name_key(code));
+    let rows = role::Entity::find().filter(role::Column::CodeKey.is_in(keys)).all(ctx.app.db.read()).await?;
+    Ok(rows.into_iter().map(|role| (role.code_key.clone(), role)).collect())
+}
+
 /// The roles of these codes, by the keys of the codes. Until the transaction ends they stay what they are now.
 pub async fn hold(txn: &Txn, codes: &[String]) -> Result<HashMap<String, role::Model>> {
     let keys = codes.iter().map(|code| names::name_key(code));

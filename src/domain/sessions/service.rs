@@ -57,7 +57,9 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<LoggedIn> {
     let right = ctx.app.hasher.verify(&password, hash.as_ref()).await?;
     match user {
         Some(user) if right && user.status == UserStatus::Active => {
-            start(ctx, user, application_id, device).await
+            // Who is deleted at this moment is nobody any more.
+            let started = start(ctx, user, application_id, device).await;
+            started.map_err(|error| error.on_gone(wrong_credentials()))
         }
         Some(user) if right && user.status == UserStatus::Deactivated => {
             refuse(ctx, Some(user.id)).await?;
@@ -65,9 +67,13 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<LoggedIn> {
         }
         other => {
             refuse(ctx, other.map(|user| user.id)).await?;
-            Err(Fault::new(ErrorCode::WrongCredentials, &[], "The name or the password is wrong.").into())
+            Err(wrong_credentials().into())
         }
     }
+}
+
+fn wrong_credentials() -> Fault {
+    Fault::new(ErrorCode::WrongCredentials, &[], "The name or the password is wrong.")
 }
 
 async fn refuse(ctx: &Ctx, user_id: Option<Uuid>) -> Result<()> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{NONE, org_id};
 use crate::support::{Answer, Client, World};
 
-async fn invite(client: &Client, organization: &str, invitees: Value) -> Answer {
+pub async fn invite(client: &Client, organization: &str, invitees: Value) -> Answer {
     let document = "mutation ($org: ID!, $list: [InviteeInput!]!) {
         inviteMembers(input: { organizationId: $org, invitees: $list }) {
           invitations { id email status expiresAt roles { code } organization { code } invitedBy { userName } }
@@ -21,7 +21,7 @@ async fn invite(client: &Client, organization: &str, invitees: Value) -> Answer 
 }
 
 /// `resend` or `revoke`.
-async fn change(client: &Client, what: &str, id: &Value) -> Answer {
+pub async fn change(client: &Client, what: &str, id: &Value) -> Answer {
     let document = format!(
         "mutation ($id: ID!) {{ {what}Invitation(input: {{ invitationId: $id }}) {{
            invitation {{ id status expiresAt }} errors {{ code message path }} }} }}"
@@ -29,7 +29,7 @@ async fn change(client: &Client, what: &str, id: &Value) -> Answer {
     client.run_with(&document, json!({ "id": id })).await
 }
 
-async fn accept(client: &Client, token: &str) -> Answer {
+pub async fn accept(client: &Client, token: &str) -> Answer {
     let document = "mutation ($token: String!) { acceptInvitation(input: { token: $token }) {
         membership { organization { code } roles { code } user { userName } } errors { code message path } } }";
     client.run_with(document, json!({ "token": token })).await

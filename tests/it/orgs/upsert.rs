@@ -150,6 +150,7 @@ async fn text_finds_organisations_and_is_no_pattern() {
                 { "code": "acme", "name": "Anvils & Co", "active": true },
                 { "code": "a_b", "name": "100% wool", "active": true },
                 { "code": "other", "name": "Back\\slash", "active": true },
+                { "code": "straw", "name": "Ärzte der Straße", "active": true },
             ]),
         )
         .await
@@ -158,8 +159,15 @@ async fn text_finds_organisations_and_is_no_pattern() {
             ("ANVIL", vec!["acme"]),
             ("CM", vec!["acme"]),
             ("_", vec!["a_b"]),
+            ("*", vec![]),
+            ("[a-z]", vec![]),
+            ("^", vec![]),
+            ("s & C", vec!["acme"]),
+            (".", vec![]),
             ("%", vec!["a_b"]),
             ("\\", vec!["other"]),
+            ("äRZTE DER STRAß", vec!["straw"]),
+            ("ÄRZ", vec!["straw"]),
             ("nothing like it", vec![]),
         ] {
             let document = "query ($text: String) { organizations(filter: { text: $text }) { totalCount edges { node { code } } } }";

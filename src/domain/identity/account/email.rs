@@ -56,6 +56,14 @@ pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
         );
     }
     refuse_too_many(&txn, ctx, &user).await?;
+    let delivery = Delivery {
+        destination: Some(names::masked(&email.address)),
+        expires_at: ctx.now().plus(codes::CODE_TTL),
+        retry_after: register::RETRY_AFTER,
+    };
+    if codes::is_flooded(&txn, ctx, &email).await? {
+        return Ok(delivery);
+    }
     // The address and not its key: folding makes one of several mailboxes, and the mail must reach the right one.
     let (application, purpose) = (signed_in.application_id, CodePurpose::ChangeEmail);
     let issued = codes::issue(&txn, ctx, user.id, application, purpose, &email.address).await?;
@@ -86,11 +94,7 @@ pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
     };
     notifications::send(&txn, ctx, notice).await?;
     txn.commit().await?;
-    Ok(Delivery {
-        destination: Some(names::masked(&email.address)),
-        expires_at: ctx.now().plus(codes::CODE_TTL),
-        retry_after: register::RETRY_AFTER,
-    })
+    Ok(delivery)
 }
 
 fn check(new_email: &str, password: Option<String>) -> Result<(Email, String)> {

@@ -72,6 +72,10 @@ pub async fn send_verification_again(ctx: &Ctx, user_id: Uuid) -> Result<()> {
     if notifications::count_since(&*txn, user.id, since).await? >= MOST_MESSAGES {
         return Ok(());
     }
+    // Many attempts may claim one address: its owner gets no more mails than for one.
+    if codes::is_flooded(&txn, ctx, &email).await? {
+        return Ok(());
+    }
     let application_id = application_of(&txn, ctx, user.id).await?;
     let notice = match user.status {
         UserStatus::Unverified if !is_proved(&txn, &email.key).await? => {

@@ -1,12 +1,20 @@
-//! Accepting and declining: once, and in time. Accepting is for the proved address that was invited.
+//! Accepting and declining: once, and in time. Accepting is for the proved address that was invited, and an invitation is
+//! worth what its sender may still give: who was removed, demoted or closed invites nobody any more, by whatever link.
 
-use entity::{InvitationStatus, invitation, membership, organization, role, user};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use std::collections::HashSet;
+
+use entity::{InvitationStatus, Secret, UserStatus, invitation, membership, organization, role, user};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
 
-use super::{finders, inviting::told};
+use super::{
+    finders,
+    inviting::{promised_by_default, told},
+};
 use crate::{
+    authz::{Permission, Scope},
     context::Ctx,
+    crypto,
     db::Txn,
     domain::{
         events::log::{self, EventType},
@@ -14,6 +22,7 @@ use crate::{
             finders as orgs,
             joining::{self, Joiner},
         },
+        roles::authority::{self, Standing},
     },
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
@@ -46,17 +55,72 @@ fn waits(ctx: &Ctx, row: &invitation::Model) -> std::result::Result<(), ErrorCod
     }
 }
 
-/// The invitation of this link, if whoever proves the address may still take it up.
+/// The invitation of each link, if whoever proves the address beside it may still take it up.
 pub async fn usable(
     ctx: &Ctx,
-    token: &str,
-    email_key: &str,
-) -> Result<std::result::Result<invitation::Model, ErrorCode>> {
-    let found = finders::by_token(ctx, token).await?;
-    let Some(row) = found.filter(|row| row.email_key == email_key) else {
-        return Ok(Err(ErrorCode::WrongCode));
+    asked: &[(&str, &str)],
+) -> Result<Vec<std::result::Result<invitation::Model, ErrorCode>>> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let db = ctx.app.db.read();
+    let hashes: Vec<_> = asked.iter().map(|(token, _)| crypto::token_hash(token)).collect();
+    let found = invitation::Entity::find().filter(invitation::Column::TokenHash.is_in(hashes.clone()));
+    let found = found.all(db).await?;
+    let backed = backed(db, &found).await?;
+    let answer = |(hash, (_, email_key)): (&Secret, &(&str, &str))| {
+        let row = found.iter().find(|row| row.token_hash == *hash && row.email_key == *email_key);
+        let row = row.ok_or(ErrorCode::WrongCode)?;
+        waits(ctx, row)?;
+        if backed.contains(&row.id) { Ok(row.clone()) } else { Err(ErrorCode::Expired) }
     };
-    Ok(waits(ctx, &row).map(|()| row))
+    Ok(hashes.iter().zip(asked).map(answer).collect())
+}
+
+/// Those of these invitations whose senders may still invite there and grant what they promise. It is looked at when
+/// an invitation is taken up, and not noted when the sender loses something: there are many ways to lose, and one to
+/// join. Whoever may give it sends it again, and then it is theirs.
+async fn backed<C: ConnectionTrait>(db: &C, rows: &[invitation::Model]) -> Result<HashSet<Uuid>> {
+    let senders: Vec<Uuid> = rows.iter().filter_map(|row| row.invited_by).collect();
+    let active: HashSet<Uuid> = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::Id.is_in(senders.iter().copied()))
+        .filter(user::Column::Status.eq(UserStatus::Active))
+        .into_tuple()
+        .all(db)
+        .await?
+        .into_iter()
+        .collect();
+    let standings = authority::standings(db, &senders).await?;
+    let mut promised = Vec::new();
+    for row in rows {
+        promised.extend(role_ids(row)?);
+    }
+    let roles = role::Entity::find().filter(role::Column::Id.is_in(promised)).all(db).await?;
+    let mut backed = HashSet::new();
+    for row in rows {
+        let (organization, ids) = (row.organization_id, role_ids(row)?);
+        let promised: Vec<_> = roles.iter().filter(|role| ids.contains(&role.id)).collect();
+        let holds = |sender: Uuid| {
+            let standing = standings.get(&sender).filter(|_| active.contains(&sender));
+            standing.is_some_and(|Standing { grants, organizations: _ }| {
+                let gives = |role: &&role::Model| {
+                    promised_by_default(role) || authority::could_grant(grants, role, Some(organization))
+                };
+                grants.allow(Permission::OrgInvite, Scope::Org(organization)) && promised.iter().all(gives)
+            })
+        };
+        // What the service itself sent rests on nobody.
+        if row.invited_by.is_none_or(holds) {
+            backed.insert(row.id);
+        }
+    }
+    Ok(backed)
+}
+
+fn role_ids(row: &invitation::Model) -> Result<Vec<Uuid>> {
+    serde_json::from_value(row.role_ids.clone()).map_err(Error::internal)
 }
 
 pub async fn accept(ctx: &Ctx, token: &str) -> Result<membership::Model> {
@@ -64,7 +128,7 @@ pub async fn accept(ctx: &Ctx, token: &str) -> Result<membership::Model> {
     let seen = found.ok_or_else(|| refusal(ErrorCode::WrongCode))?;
     let user_id = ctx.actor.user_id().ok_or_else(Error::forbidden)?;
     let txn = ctx.app.db.begin().await?;
-    let org = joining::lock(&txn, seen.organization_id).await?;
+    let (_, org) = joining::hold(&txn, seen.organization_id, &[user_id]).await?;
     let me = user::Entity::find_by_id(user_id).one(&*txn).await?;
     let proved = me.filter(|user| user.email_verified_at.is_some()).and_then(|user| user.email_key);
     if proved.as_ref() != Some(&seen.email_key) {
@@ -74,28 +138,31 @@ pub async fn accept(ctx: &Ctx, token: &str) -> Result<membership::Model> {
     if !org.is_some_and(|org| org.active) {
         return Err(refusal(ErrorCode::Inactive).into());
     }
-    let joined = take_up(&txn, ctx, &seen, user_id).await?.ok_or_else(|| refusal(ErrorCode::AlreadyUsed))?;
+    let joined = take_up(&txn, ctx, &seen, user_id).await?.map_err(refusal)?;
     txn.commit().await?;
     ctx.app.live_sessions.forget_users(&[user_id]);
     Ok(joined)
 }
 
-/// Uses the invitation up and makes the user a member, with the roles written in it. The organisation is held. `None`
-/// when somebody was faster, or it does not wait any more.
+/// Uses the invitation up and makes the user a member, with the roles written in it. User and organisation are held.
+/// `Err` when somebody was faster, or it is not good any more.
 async fn take_up(
     txn: &Txn,
     ctx: &Ctx,
     row: &invitation::Model,
     user_id: Uuid,
-) -> Result<Option<membership::Model>> {
+) -> Result<std::result::Result<membership::Model, ErrorCode>> {
+    if backed(&**txn, std::slice::from_ref(row)).await?.is_empty() {
+        return Ok(Err(ErrorCode::Expired));
+    }
     if !answer(txn, ctx, row, Answered::Accepted).await? {
-        return Ok(None);
+        return Ok(Err(ErrorCode::AlreadyUsed));
     }
     let roles = roles_of(txn, row).await?;
     let joined = joining::join(txn, ctx, row.organization_id, &[Joiner { user_id, roles }]).await?;
     let event = told(EventType::InvitationAccepted, row).on(Kind::User, user_id);
     log::record(txn, ctx, event).await?;
-    Ok(joined.into_iter().next())
+    Ok(joined.into_iter().next().ok_or(ErrorCode::Conflict))
 }
 
 /// The same for one that was noted while registering, if it still waits and is for the address that the user has.
@@ -104,7 +171,7 @@ pub async fn take_up_by_id(txn: &Txn, ctx: &Ctx, id: Uuid, user_id: Uuid) -> Res
     let user = user::Entity::find_by_id(user_id).one(&**txn).await?;
     let key = user.and_then(|user| user.email_key);
     match row.filter(|row| Some(&row.email_key) == key.as_ref() && waits(ctx, row).is_ok()) {
-        Some(row) => Ok(take_up(txn, ctx, &row, user_id).await?.is_some()),
+        Some(row) => Ok(take_up(txn, ctx, &row, user_id).await?.is_ok()),
         None => Ok(false),
     }
 }
@@ -127,8 +194,7 @@ async fn answer(txn: &Txn, ctx: &Ctx, row: &invitation::Model, answered: Answere
 }
 
 pub(super) async fn roles_of(txn: &Txn, row: &invitation::Model) -> Result<Vec<role::Model>> {
-    let ids: Vec<Uuid> = serde_json::from_value(row.role_ids.clone()).map_err(Error::internal)?;
-    Ok(role::Entity::find().filter(role::Column::Id.is_in(ids)).all(&**txn).await?)
+    Ok(role::Entity::find().filter(role::Column::Id.is_in(role_ids(row)?)).all(&**txn).await?)
 }
 
 /// What a page says to whoever opens the link.

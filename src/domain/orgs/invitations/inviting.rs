@@ -13,7 +13,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::finders;
+use super::{finders, sent};
 use crate::{
     authz::{Permission, Scope},
     bulk,
@@ -54,6 +54,15 @@ pub async fn invite(
     let invitees = judged(ctx, org.id, &catalogue, &invitees)?;
 
     let txn = ctx.app.db.begin().await?;
+    let addresses: Vec<_> = invitees.iter().map(|(email, _)| email.key.as_str()).collect();
+    let flooded = sent::flooded(&txn, ctx, &addresses).await?;
+    let fault = |(index, (email, _)): (usize, &(Email, _))| {
+        flooded.contains(&email.key).then(|| sent::too_many(&["invitees", &index.to_string(), "email"]))
+    };
+    let faults: Vec<_> = invitees.iter().enumerate().filter_map(fault).collect();
+    if !faults.is_empty() {
+        return Err(Error::Faults(faults));
+    }
     let org = hold_active(&txn, org.id).await?;
     let open = invitation::Entity::find()
         .filter(invitation::Column::OrganizationId.eq(org.id))
@@ -191,6 +200,9 @@ fn answered() -> Fault {
 pub async fn resend(ctx: &Ctx, id: Uuid) -> Result<invitation::Model> {
     let seen = administered(ctx, id).await?;
     let txn = ctx.app.db.begin().await?;
+    if !sent::flooded(&txn, ctx, &[&seen.email_key]).await?.is_empty() {
+        return Err(sent::too_many(&["invitationId"]).into());
+    }
     let org = hold_active(&txn, seen.organization_id).await?;
     let held = invitation::Entity::find_by_id(id)
         .filter(invitation::Column::Status.eq(InvitationStatus::Pending))
@@ -211,7 +223,7 @@ pub async fn resend(ctx: &Ctx, id: Uuid) -> Result<invitation::Model> {
 }
 
 /// What everybody becomes who is invited without any role named.
-fn promised_by_default(role: &role::Model) -> bool {
+pub(super) fn promised_by_default(role: &role::Model) -> bool {
     role.code_key == names::name_key(crate::domain::orgs::adding::MEMBER)
 }
 

@@ -8,6 +8,7 @@ mod finders;
 mod inviting;
 pub mod loaders;
 pub mod mutation;
+mod sent;
 pub mod types;
 
 pub use self::{

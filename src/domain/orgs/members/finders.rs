@@ -6,11 +6,14 @@ use std::collections::{HashMap, HashSet};
 use entity::{grant, membership, role, user};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, ExprTrait as _, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait as _, SelectStatement},
 };
 use uuid::Uuid;
 
-use super::super::text;
+use super::super::{
+    finders::{active, fellowships},
+    text,
+};
 use crate::{
     authz::{Actor, Permission, Reach},
     context::Ctx,
@@ -118,6 +121,7 @@ pub async fn open_to(ctx: &Ctx, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
         .column(membership::Column::OrganizationId)
         .filter(membership::Column::UserId.eq(user_id))
         .filter(membership::Column::OrganizationId.is_in(ids.iter().copied()))
+        .filter(membership::Column::OrganizationId.in_subquery(active()))
         .into_tuple()
         .all(ctx.app.db.read())
         .await?;
@@ -170,13 +174,10 @@ fn visible(ctx: &Ctx) -> Select<membership::Entity> {
         (_, Reach::Everywhere) => return all,
         (_, Reach::Orgs(orgs)) => orgs,
     };
-    let own = Query::select()
-        .column(membership::Column::OrganizationId)
-        .from(membership::Entity)
-        .and_where(membership::Column::UserId.eq(ctx.actor.user_id()))
-        .to_owned();
+    let Some(me) = ctx.actor.user_id() else { return all.filter(Expr::value(false)) };
     let fellows = Condition::any()
-        .add(membership::Column::OrganizationId.in_subquery(own))
+        .add(membership::Column::UserId.eq(me))
+        .add(membership::Column::OrganizationId.in_subquery(fellowships(me)))
         .add(membership::Column::OrganizationId.is_in(reached));
     all.filter(fellows)
 }
@@ -195,7 +196,7 @@ fn matching(ctx: &Ctx, filter: &MemberFilter) -> Condition {
     let MemberFilter { role_codes, text } = filter;
     Condition::all()
         .add_option(role_codes.as_ref().map(|codes| Expr::exists(holding(ctx, codes))))
-        .add_option(text.as_ref().map(|text| membership::Column::UserId.in_subquery(named(text))))
+        .add_option(text.as_ref().map(|text| membership::Column::UserId.in_subquery(named(ctx, text))))
 }
 
 /// The grant, in the organisation of the membership, of one of these roles: only such as the caller may know of, or the
@@ -219,14 +220,16 @@ fn holding(ctx: &Ctx, codes: &[String]) -> SelectStatement {
 }
 
 /// By what everybody sees of a user; never by the address, which the answers would tell.
-fn named(text: &str) -> SelectStatement {
+fn named(ctx: &Ctx, text: &str) -> SelectStatement {
     user::Entity::find()
         .select_only()
         .column(user::Column::Id)
         .filter(
-            Condition::any()
-                .add(text::contains_key(user::Column::UserNameKey, text))
-                .add(text::contains(user::Column::Name, text)),
+            Condition::any().add(text::contains_key(user::Column::UserNameKey, text)).add(text::contains(
+                ctx.app.db.backend(),
+                user::Column::Name,
+                text,
+            )),
         )
         .into_query()
 }
