@@ -12,7 +12,7 @@ use crate::{
         audit::query::AuditQuery,
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
-            mutation::IdentityMutation, query::IdentityQuery,
+            mutation::IdentityMutation, onboarding::mutation::OnboardingMutation, query::IdentityQuery,
         },
         models::{mutation::ModelsMutation, query::ModelsQuery},
         orgs::{invitations::mutation::InvitationsMutation, mutation::OrgsMutation, query::OrgsQuery},
@@ -42,6 +42,7 @@ pub struct MutationRooms(
     IdentityMutation,
     AccountMutation,
     ActivationMutation,
+    OnboardingMutation,
     SessionsMutation,
     RolesMutation,
     ModelsMutation,

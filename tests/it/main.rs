@@ -24,6 +24,7 @@ mod identity;
 mod mail;
 mod mailboxes;
 mod models;
+mod onboarding;
 mod orgs;
 mod owners;
 mod pages;

@@ -16,6 +16,20 @@ pub async fn set(txn: &Txn, ctx: &Ctx, user_id: Uuid, hash: Secret) -> Result<()
     Ok(())
 }
 
+/// Sets the passwords of accounts that have none yet, in one statement.
+pub async fn set_first(txn: &Txn, ctx: &Ctx, hashes: Vec<(Uuid, Secret)>) -> Result<()> {
+    if hashes.is_empty() {
+        return Ok(());
+    }
+    let row = |(user_id, hash)| password::ActiveModel {
+        user_id: Set(user_id),
+        hash: Set(hash),
+        changed_at: Set(ctx.now()),
+    };
+    password::Entity::insert_many(hashes.into_iter().map(row)).exec_without_returning(&**txn).await?;
+    Ok(())
+}
+
 pub async fn hash_of<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<Secret>> {
     Ok(password::Entity::find_by_id(user_id).one(db).await?.map(|row| row.hash))
 }

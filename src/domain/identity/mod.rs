@@ -10,6 +10,7 @@ mod bootstrap;
 mod finders;
 pub mod mutation;
 pub mod names;
+pub mod onboarding;
 pub mod query;
 mod register;
 mod register_many;
