@@ -13,6 +13,7 @@ use crate::{
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
             mutation::IdentityMutation, onboarding::mutation::OnboardingMutation, query::IdentityQuery,
+            updating::mutation::UpdatingMutation,
         },
         models::{mutation::ModelsMutation, query::ModelsQuery},
         orgs::{invitations::mutation::InvitationsMutation, mutation::OrgsMutation, query::OrgsQuery},
@@ -43,6 +44,7 @@ pub struct MutationRooms(
     AccountMutation,
     ActivationMutation,
     OnboardingMutation,
+    UpdatingMutation,
     SessionsMutation,
     RolesMutation,
     ModelsMutation,

@@ -38,4 +38,5 @@ mod statements;
 mod support;
 mod text;
 mod tidy;
+mod update_users;
 mod wire;

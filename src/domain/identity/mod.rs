@@ -17,4 +17,5 @@ mod register_many;
 pub mod service;
 pub mod text;
 pub mod types;
+pub mod updating;
 mod verify;
