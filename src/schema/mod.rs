@@ -13,7 +13,8 @@ use crate::{
         audit::query::AuditQuery,
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
-            mutation::IdentityMutation, query::IdentityQuery,
+            mutation::IdentityMutation, onboarding::mutation::OnboardingMutation, query::IdentityQuery,
+            updating::mutation::UpdatingMutation,
         },
         models::{mutation::ModelsMutation, query::ModelsQuery},
         orgs::{invitations::mutation::InvitationsMutation, mutation::OrgsMutation, query::OrgsQuery},
@@ -43,6 +44,8 @@ pub struct MutationRooms(
     IdentityMutation,
     AccountMutation,
     ActivationMutation,
+    OnboardingMutation,
+    UpdatingMutation,
     SessionsMutation,
     RolesMutation,
     ModelsMutation,

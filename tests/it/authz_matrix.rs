@@ -38,6 +38,8 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("changeEmail", "mutation { changeEmail(input: { newEmail: \"x\" }) { errors { code } } }"),
     ("activateUsers", "mutation { activateUsers(input: { userIds: [] }) { errors { code } } }"),
     ("deactivateUsers", "mutation { deactivateUsers(input: { userIds: [] }) { errors { code } } }"),
+    ("onboardUsers", "mutation { onboardUsers(input: { users: [] }) { errors { code } } }"),
+    ("updateUsers", "mutation { updateUsers(input: { users: [] }) { errors { code } } }"),
     ("deleteUser", "mutation { deleteUser(input: { userId: \"user_nobody\" }) { errors { code } } }"),
     ("exportMyData", "mutation { exportMyData { errors { code } } }"),
     ("verifyUser", "mutation { verifyUser(input: {}) { errors { code } } }"),

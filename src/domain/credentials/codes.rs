@@ -156,6 +156,50 @@ fn made(
     Ok((row, issued))
 }
 
+/// A link without a code, for proving `target`.
+pub struct NewLink {
+    pub user_id: Uuid,
+    pub application_id: Uuid,
+    pub purpose: CodePurpose,
+    pub target: String,
+}
+
+/// The tokens of many links, in one statement. It is for accounts that were made in the same transaction: there are no
+/// earlier links to end.
+pub async fn issue_first_links(
+    txn: &Txn,
+    ctx: &Ctx,
+    links: Vec<NewLink>,
+    lifetime: Duration,
+) -> Result<Vec<String>> {
+    let (mut rows, mut tokens) = (Vec::new(), Vec::new());
+    let (now, end) = (ctx.now(), ctx.now().plus(lifetime));
+    for NewLink { user_id, application_id, purpose, target } in links {
+        let token = crypto::new_token(ctx.app.random.as_ref());
+        rows.push(code::ActiveModel {
+            id: Set(ctx.new_id()),
+            user_id: Set(user_id),
+            application_id: Set(application_id),
+            purpose: Set(purpose),
+            channel: Set(Channel::Email),
+            target: Set(target),
+            code_hash: Set(None),
+            token_hash: Set(Some(crypto::token_hash(&token))),
+            attempts: Set(0),
+            max_attempts: Set(TRIES),
+            created_at: Set(now),
+            expires_at: Set(end),
+            link_expires_at: Set(Some(end)),
+            consumed_at: Set(None),
+        });
+        tokens.push(token);
+    }
+    if !rows.is_empty() {
+        code::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    }
+    Ok(tokens)
+}
+
 /// A code or link that was right, and is spent now.
 pub struct Spent {
     pub user_id: Uuid,

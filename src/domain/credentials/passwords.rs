@@ -16,14 +16,17 @@ pub async fn set(txn: &Txn, ctx: &Ctx, user_id: Uuid, hash: Secret) -> Result<()
     Ok(())
 }
 
-/// The passwords of accounts that are new, in one statement.
-pub async fn set_first(txn: &Txn, ctx: &Ctx, hashes: impl Iterator<Item = (Uuid, Secret)>) -> Result<()> {
+/// Sets the passwords of accounts that have none yet, in one statement.
+pub async fn set_first(txn: &Txn, ctx: &Ctx, hashes: Vec<(Uuid, Secret)>) -> Result<()> {
+    if hashes.is_empty() {
+        return Ok(());
+    }
     let row = |(user_id, hash)| password::ActiveModel {
         user_id: Set(user_id),
         hash: Set(hash),
         changed_at: Set(ctx.now()),
     };
-    password::Entity::insert_many(hashes.map(row)).exec_without_returning(&**txn).await?;
+    password::Entity::insert_many(hashes.into_iter().map(row)).exec_without_returning(&**txn).await?;
     Ok(())
 }
 

@@ -138,7 +138,9 @@ fn check(registration: &Registration) -> Result<Email, Vec<Fault>> {
     } else if parsed.is_none() {
         faults.push(Fault::invalid("email", "This is not an email address."));
     }
-    faults.extend(user_name.as_deref().and_then(|name| user_name_fault(name, parsed.as_ref())));
+    faults.extend(
+        user_name.as_deref().and_then(|name| user_name_fault(name, parsed.as_ref().map(|email| &*email.key))),
+    );
     if locale.as_deref().is_some_and(|locale| !names::is_language_tag(locale)) {
         faults.push(Fault::invalid("locale", "This is not a language tag such as `de` or `pt-BR`."));
     }
@@ -162,14 +164,16 @@ fn own_data(registration: &Registration) -> Vec<String> {
     [user_name, name, given_name, family_name, email].into_iter().flatten().cloned().chain(local).collect()
 }
 
-fn user_name_fault(name: &str, email: Option<&Email>) -> Option<Fault> {
+/// What stands against this user name, for somebody with these addresses and numbers (their keys).
+pub(super) fn user_name_fault<'a>(name: &str, own: impl IntoIterator<Item = &'a str>) -> Option<Fault> {
     if let Some(problem) = names::user_name_problem(name) {
         return Some(Fault::invalid("userName", problem));
     }
     if names::is_reserved(name) {
         return Some(taken());
     }
-    let own = email.is_some_and(|email| email.key == names::name_key(name));
+    let key = names::name_key(name);
+    let own = own.into_iter().any(|own| own == key);
     let message = "A user name that looks like an address or a phone number must be your own.";
     let refused = names::looks_like_contact(name.trim()) && !own;
     refused.then(|| Fault::new(ErrorCode::NotAllowed, &["userName"], message))

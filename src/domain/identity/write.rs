@@ -63,7 +63,8 @@ async fn write(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Resul
     let rows = rows.into_iter().map(|user| user.clone().into_active_model().reset_all());
     user::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
     let both = || users.iter().zip(items);
-    passwords::set_first(txn, ctx, both().map(|(user, (_, hash))| (user.id, hash.clone()))).await?;
+    let hashes = both().map(|(user, (_, hash))| (user.id, hash.clone())).collect();
+    passwords::set_first(txn, ctx, hashes).await?;
     orgs::note_all(txn, both().map(|(user, (item, _))| (user.id, &item.plan))).await?;
     let known = both().map(|(user, (item, _))| registration::ActiveModel {
         user_id: Set(user.id),

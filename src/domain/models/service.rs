@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 pub use super::{
     upsert::{ModelChange, upsert},
-    users::{ModelInput, Wanted, replace, replace_for_user},
+    users::{ModelInput, Wanted, faults, replace, replace_for_user},
 };
 use crate::{
     authz::Actor,

@@ -33,10 +33,16 @@ pub async fn replace_for_user(txn: &Txn, wanted: Wanted) -> Result<Vec<Uuid>> {
     replace(txn, &[wanted]).await
 }
 
-/// Gives these users these models and no others, in a constant number of statements. Answers whose models have changed:
-/// the event is their caller's, and so is the question whether these users may be touched.
-pub async fn replace(txn: &Txn, wanted: &[Wanted]) -> Result<Vec<Uuid>> {
-    let uuids = wanted.iter().flat_map(|item| item.models.iter().map(|input| input.uuid.trim()));
+/// What stands against giving these models: for whoever has more to judge before anything is written.
+pub async fn faults(txn: &Txn, wanted: &[Wanted]) -> Result<Vec<Fault>> {
+    let models = hold(txn, wanted).await?;
+    Ok(wanted.iter().flat_map(|item| item.faults(&models)).collect())
+}
+
+/// The models that are named, by their uuids.
+async fn hold(txn: &Txn, wanted: &[Wanted]) -> Result<HashMap<String, model::Model>> {
+    let named = wanted.iter().flat_map(|item| item.models.iter().take(MODELS_EACH));
+    let uuids = named.map(|input| input.uuid.trim());
     let models = model::Entity::find()
         .filter(model::Column::Uuid.is_in(uuids.filter(|uuid| !uuid.contains('\0'))))
         .order_by_asc(model::Column::Uuid)
@@ -44,7 +50,16 @@ pub async fn replace(txn: &Txn, wanted: &[Wanted]) -> Result<Vec<Uuid>> {
         .lock(LockType::Share)
         .all(&**txn)
         .await?;
-    let models: HashMap<_, _> = models.into_iter().map(|model| (model.uuid.clone(), model)).collect();
+    Ok(models.into_iter().map(|model| (model.uuid.clone(), model)).collect())
+}
+
+/// The most that one person works with: a statement holds only so many values.
+const MODELS_EACH: usize = 50;
+
+/// Gives these users these models and no others, in a constant number of statements. Answers whose models have changed:
+/// the event is their caller's, and so is the question whether these users may be touched.
+pub async fn replace(txn: &Txn, wanted: &[Wanted]) -> Result<Vec<Uuid>> {
+    let models = hold(txn, wanted).await?;
     let faults: Vec<_> = wanted.iter().flat_map(|item| item.faults(&models)).collect();
     if !faults.is_empty() {
         return Err(Error::Faults(faults));
@@ -89,6 +104,11 @@ fn row(user_id: Uuid, model: &model::Model) -> user_model::ActiveModel {
 impl Wanted {
     fn faults(&self, models: &HashMap<String, model::Model>) -> Vec<Fault> {
         let mut faults = Vec::new();
+        if self.models.len() > MODELS_EACH {
+            let path: Vec<_> = self.path.iter().map(String::as_str).collect();
+            let message = format!("At most {MODELS_EACH} models for one user.");
+            return vec![Fault::new(ErrorCode::TooManyItems, &path, message)];
+        }
         let mut pairs = Vec::new();
         for (index, input) in self.models.iter().enumerate() {
             let ModelInput { source_language, target_language, uuid } = input;

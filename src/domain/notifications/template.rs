@@ -28,6 +28,10 @@ pub enum Template {
     AddressWanted { user_name: String },
     /// Told at the old address; the new one is masked.
     EmailChanged { user_name: String, new_address: String },
+    /// Told instead, when the account has no address any more.
+    EmailRemoved { user_name: String },
+    /// An administrator made the account: a password is to be set.
+    SetPassword { user_name: String, link: String, days: u64 },
     /// Asks to join an organisation.
     Invitation { organization: String, link: String, days: u64 },
 }
@@ -48,6 +52,8 @@ impl Template {
             Self::ChangeEmail { .. } => "change_email",
             Self::AddressWanted { .. } => "address_wanted",
             Self::EmailChanged { .. } => "email_changed",
+            Self::EmailRemoved { .. } => "email_removed",
+            Self::SetPassword { .. } => "set_password",
             Self::Invitation { .. } => "invitation",
         }
     }
@@ -55,6 +61,7 @@ impl Template {
     pub fn render(&self) -> Message {
         match self {
             Self::Invitation { organization, link, days } => invitation(organization, link, *days),
+            Self::SetPassword { user_name, link, days } => set_password(user_name, link, *days),
             Self::VerifyEmail { user_name, link, code, code_minutes, link_hours, asked_from } => WithCode {
                 subject: "Confirm your address",
                 purpose: "to confirm your address and finish your registration",
@@ -104,7 +111,33 @@ impl Template {
                      If you did not do this, tell the people who run this service at once."
                 ),
             ),
+            Self::EmailRemoved { user_name } => letter(
+                "Your address was removed",
+                user_name,
+                "your account has no address any more: an administrator removed this one. Nothing more is sent to it. \
+                 If this is not what you expect, tell the people who run this service.",
+            ),
         }
+    }
+}
+
+fn set_password(user_name: &str, link: &str, days: u64) -> Message {
+    let end = format!(
+        "The link is good for {days} days, and once. After that, \"forgot password\" at the login sends another. If you do \
+         not expect this, ignore this mail."
+    );
+    let what = format!(
+        "an account was made for you, with the user name {user_name}. Open this link to choose a password:"
+    );
+    Message {
+        subject: "Choose your password".to_owned(),
+        text: format!("Hello {user_name},\n\n{what}\n\n{link}\n\n{end}\n"),
+        html: page(&[
+            format!("Hello {},", escape(user_name)),
+            escape(&what),
+            format!("<a href=\"{}\">Choose my password</a>", escape(link)),
+            escape(&end),
+        ]),
     }
 }
 

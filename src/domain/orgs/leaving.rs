@@ -43,7 +43,7 @@ pub async fn remove(ctx: &Ctx, organization_id: Uuid, user_ids: Vec<Uuid>) -> Re
     let mut seen = HashSet::new();
     let asked: Vec<_> = user_ids.iter().copied().filter(|id| seen.insert(*id)).collect();
     let leaving: Vec<_> = asked.iter().filter_map(|id| members.get(id)).collect();
-    end(&txn, ctx, org.id, &leaving).await?;
+    end(&txn, ctx, &leaving).await?;
     let losses = watch.losses(&txn).await?;
     let fault = |(index, id): (usize, &Uuid)| {
         let lost = || losses.iter().find(|loss| loss.user_id == *id).map(|loss| loss.last_owner(&[]));
@@ -82,34 +82,43 @@ async fn refusals(
     Ok(user_ids.iter().filter_map(|id| Some((*id, refusal(id)?))).collect())
 }
 
-async fn end(txn: &Txn, ctx: &Ctx, organization: Uuid, leaving: &[&membership::Model]) -> Result<()> {
+async fn end(txn: &Txn, ctx: &Ctx, members: &[&membership::Model]) -> Result<()> {
+    let homeless = members.iter().filter(|member| member.is_primary).map(|member| member.user_id);
+    end_memberships(txn, ctx, members).await?;
+    next_primary(txn, homeless.collect()).await
+}
+
+/// Ends these memberships, and with them what was granted there. It asks nobody's leave, and gives nobody another
+/// primary membership.
+pub async fn end_memberships(txn: &Txn, ctx: &Ctx, members: &[&membership::Model]) -> Result<()> {
+    let places: HashSet<_> =
+        members.iter().map(|member| (Some(member.organization_id), member.user_id)).collect();
     let grants = grant::Entity::find()
-        .filter(grant::Column::OrganizationId.eq(organization))
-        .filter(grant::Column::UserId.is_in(leaving.iter().map(|member| member.user_id)))
+        .filter(grant::Column::UserId.is_in(members.iter().map(|member| member.user_id)))
         .find_also_related(role::Entity)
         .all(&**txn)
         .await?;
-    let revoked = grants.into_iter().filter_map(|(grant, role)| Some((grant, role?))).map(|(grant, role)| {
+    let grants = grants.into_iter().filter_map(|(grant, role)| Some((grant, role?)));
+    let revoked = grants.filter(|(grant, _)| places.contains(&(grant.organization_id, grant.user_id)));
+    let revoked = revoked.map(|(grant, role)| {
         let event = NewEvent::of(EventType::RoleRevoked).on(Kind::User, grant.user_id);
-        event.on(Kind::Role, role.id).within(Some(organization)).with(json!({ "role": role.code }))
+        event.on(Kind::Role, role.id).within(grant.organization_id).with(json!({ "role": role.code }))
     });
-    let removed = leaving.iter().map(|member| {
+    let removed = members.iter().map(|member| {
         let event = NewEvent::of(EventType::MemberRemoved).on(Kind::User, member.user_id);
-        event.on(Kind::Membership, member.id).within(Some(organization))
+        event.on(Kind::Membership, member.id).within(Some(member.organization_id))
     });
     let events = revoked.chain(removed).collect();
     // The grants go with the membership: the foreign key cascades.
     membership::Entity::delete_many()
-        .filter(membership::Column::Id.is_in(leaving.iter().map(|member| member.id)))
+        .filter(membership::Column::Id.is_in(members.iter().map(|member| member.id)))
         .exec(&**txn)
         .await?;
-    let homeless = leaving.iter().filter(|member| member.is_primary).map(|member| member.user_id);
-    next_primary(txn, homeless.collect()).await?;
     log::record_all(txn, ctx, events).await
 }
 
 /// Who lost the primary membership works in the first place for whom they joined first of the others.
-async fn next_primary(txn: &Txn, user_ids: Vec<Uuid>) -> Result<()> {
+pub async fn next_primary(txn: &Txn, user_ids: Vec<Uuid>) -> Result<()> {
     if user_ids.is_empty() {
         return Ok(());
     }
