@@ -53,9 +53,9 @@ schema: ## Writes schema.graphql, the API as the code has it
 	mv $(TARGET)/schema.graphql schema.graphql
 
 .PHONY: permissions
-permissions: ## Writes docs/permissions.md, the table of who may do what, from what the service answers
+permissions: ## Writes docs/permissions.md and what routers are told of it, from answers and guards
 	@scripts/setup test
-	DENIZEN_UPDATE=1 cargo test --test it authz_matrix
+	DENIZEN_UPDATE=1 cargo test --test it -- guards authz_matrix
 
 .PHONY: fmt
 fmt: ## Formats the Rust sources

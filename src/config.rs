@@ -69,6 +69,13 @@ pub struct Server {
     /// Networks of reverse proxies whose `X-Forwarded-For` is believed, as `10.0.0.0/8,::1`
     #[arg(long, env = "DENIZEN_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Network>,
+    /// Bound how often passwords and codes can be guessed and mails asked for. Off only where something else does
+    #[arg(long, env = "DENIZEN_RATE_LIMITS", default_value = "on")]
+    pub rate_limits: Switch,
+    /// Tell the router, in the subgraph's schema, which fields ask for a sign-in or a permission. Off for gateways
+    /// that know neither `@authenticated` nor `@requiresScopes`
+    #[arg(long, env = "DENIZEN_SUBGRAPH_SECURITY", default_value = "on")]
+    pub subgraph_security: Switch,
     /// How many connections may be open at once
     #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,

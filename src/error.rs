@@ -38,6 +38,7 @@ pub enum ErrorCode {
     Unauthenticated,
     Forbidden,
     BadUserInput,
+    RateLimited,
     Overloaded,
     Unavailable,
     Internal,
@@ -70,6 +71,7 @@ impl ErrorCode {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::BadUserInput => "BAD_USER_INPUT",
+            Self::RateLimited => "RATE_LIMITED",
             Self::Overloaded => "OVERLOADED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
@@ -159,6 +161,12 @@ impl Error {
 
     pub fn bad_user_input(message: impl Into<Cow<'static, str>>) -> Self {
         Self::refused(ErrorCode::BadUserInput, message)
+    }
+
+    /// Too much from one place: nothing about the person is told.
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        let message = "Too many attempts come from where you are: wait a while.".into();
+        Self::Refused { code: ErrorCode::RateLimited, message, retry_after: Some(retry_after) }
     }
 
     pub fn overloaded(retry_after: Duration) -> Self {

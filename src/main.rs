@@ -17,7 +17,11 @@ use denizen::{
     context::Ctx,
     domain::identity::service::{NewAdmin, create_super_admin, good_enough},
     http::{self, server},
-    schema, telemetry, worker,
+    schema::{
+        self,
+        sdl::{self, Security},
+    },
+    telemetry, worker,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -61,6 +65,9 @@ struct SchemaArgs {
     /// The schema of the subgraph, for a router, instead of the plain API
     #[arg(long)]
     federation: bool,
+    /// With `--federation`: without `@authenticated` and `@requiresScopes`, for gateways that do not know them
+    #[arg(long, requires = "federation")]
+    no_security: bool,
 }
 
 #[derive(Subcommand)]
@@ -104,18 +111,21 @@ fn start() -> Outcome {
                 open(config).await?;
                 say("The schema of the database is up to date.")
             }
-            Command::Schema(SchemaArgs { federation }) => {
-                let schema = schema::build(schema::Suggestions::Given);
-                let sdl =
-                    if federation { schema::sdl::subgraph(&schema) } else { schema::sdl::plain(&schema) };
-                write!(stdout(), "{sdl}").map_err(|error| error.to_string())?;
-                Ok(ExitCode::SUCCESS)
-            }
+            Command::Schema(args) => print_schema(&args),
             Command::Admin(AdminCommand::Create(create)) => create_admin(*create).await,
             Command::Doctor(config) => doctor::examine(config).await,
             Command::Health(config) => health(&config).await,
         }
     })
+}
+
+fn print_schema(args: &SchemaArgs) -> Outcome {
+    let SchemaArgs { federation, no_security } = args;
+    let schema = schema::build(schema::Suggestions::Given);
+    let security = if *no_security { Security::Untold } else { Security::Told };
+    let sdl = if *federation { sdl::subgraph(&schema, security) } else { sdl::plain(&schema) };
+    write!(stdout(), "{sdl}").map_err(|error| error.to_string())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What is wrong with a value, without the value: it may be a secret, and this ends up in a log.

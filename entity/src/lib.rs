@@ -4,6 +4,8 @@
 
 /// Tenants: the applications that registered with Denizen, and where their identities live.
 pub mod application;
+/// How often something was tried.
+pub mod attempt;
 /// What happened, once and for all: the source of audit, webhooks, directory and subscriptions.
 pub mod event;
 /// Whom or what an event was about.
@@ -30,6 +32,8 @@ pub mod organization;
 pub mod password;
 /// What an account joins once its address is proved.
 pub mod pending_membership;
+/// That somebody has just proved again who they are.
+pub mod proof;
 /// Refresh tokens, single-use and in families: a session is the family.
 pub mod refresh_token;
 /// Which application knows which person.

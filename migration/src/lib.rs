@@ -3,6 +3,7 @@
 
 mod m20261121_1_core;
 mod m20261121_2_people;
+mod m20261121_5_guessing;
 mod schema;
 
 use std::collections::HashSet;
@@ -26,7 +27,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_1_core::Core), Box::new(m20261121_2_people::People)]
+        vec![
+            Box::new(m20261121_1_core::Core),
+            Box::new(m20261121_2_people::People),
+            Box::new(m20261121_5_guessing::Guessing),
+        ]
     }
 
     /// The stock version refuses a database that knows a migration this program does not. During a rolling update

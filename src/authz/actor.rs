@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use entity::Timestamp;
 use uuid::Uuid;
 
 use super::permission::{Permission, PermissionSet};
@@ -79,6 +80,8 @@ pub struct SignedIn {
     pub user_name: String,
     pub session_id: Uuid,
     pub application_id: Uuid,
+    /// When they last proved who they are.
+    pub authenticated_at: Timestamp,
     pub grants: Grants,
 }
 

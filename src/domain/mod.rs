@@ -7,6 +7,7 @@ pub mod audit;
 pub mod credentials;
 pub mod events;
 pub mod identity;
+pub mod limits;
 pub mod models;
 pub mod notifications;
 pub mod orgs;

@@ -10,11 +10,13 @@ use async_graphql::{
     Context, Guard, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, SimpleObject,
     Union, Value,
 };
+use entity::user;
 use uuid::Uuid;
 
-use super::sdl;
+use super::sdl::{self, Security};
 use crate::{
     authz::Permission,
+    config::Switch,
     context::Ctx,
     domain::{
         identity::{names, service as identity, types::User},
@@ -89,7 +91,10 @@ impl FederationQuery {
     #[graphql(name = "_service", guard = "Introspective")]
     #[expect(clippy::unused_self, reason = "every field is a method of its object")]
     fn service(&self, ctx: &Context<'_>) -> Result<ServiceSdl> {
-        Ok(ServiceSdl { sdl: Some(sdl::subgraph(&ctx.ctx()?.app.schema)) })
+        let app = &ctx.ctx()?.app;
+        let told = app.config.server.subgraph_security == Switch::On;
+        let security = if told { Security::Told } else { Security::Untold };
+        Ok(ServiceSdl { sdl: Some(sdl::subgraph(&app.schema, security)) })
     }
 
     /// The entities with these keys, in their order; null for each that there is none, or none that you may see.
@@ -106,7 +111,7 @@ impl FederationQuery {
         }
         let keys: Vec<_> =
             representations.iter().map(|representation| Key::read(&representation.0)).collect();
-        let found = Found::load(ctx.ctx()?, &keys).await?;
+        let found = Found::load(ctx, &keys).await?;
         Ok(keys.iter().map(|key| found.get(key.as_ref()?)).collect())
     }
 }
@@ -166,7 +171,8 @@ struct Found {
 }
 
 impl Found {
-    async fn load(ctx: &Ctx, keys: &[Option<Key>]) -> crate::error::Result<Self> {
+    async fn load(context: &Context<'_>, keys: &[Option<Key>]) -> Result<Self> {
+        let ctx = context.ctx()?;
         let (mut user_ids, mut names, mut org_ids, mut codes) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut role_ids, mut role_codes, mut model_ids) = (Vec::new(), Vec::new(), Vec::new());
@@ -181,9 +187,11 @@ impl Found {
                 Key::ModelId(id) => model_ids.push(*id),
             }
         }
+        let users = identity::by_ids(ctx, user_ids).await?;
+        let users_by_name = identity::by_user_names(ctx, &names).await?;
         Ok(Self {
-            users: shown(identity::by_ids(ctx, user_ids).await?, User::in_full),
-            users_by_name: shown(identity::by_user_names(ctx, &names).await?, User::in_full),
+            users: with_relations(context, users).await,
+            users_by_name: with_relations(context, users_by_name).await,
             organizations: shown(orgs::by_ids(ctx, org_ids).await?, Organization::from),
             organizations_by_code: shown(orgs::by_codes(ctx, &codes).await?, Organization::from),
             roles: shown(roles::by_ids(ctx, role_ids).await?, Role::from),
@@ -205,6 +213,11 @@ impl Found {
             Key::ModelId(id) => self.models.get(id).cloned().map(Entity::Model),
         }
     }
+}
+
+async fn with_relations<K: Eq + Hash>(ctx: &Context<'_>, found: HashMap<K, user::Model>) -> HashMap<K, User> {
+    let (keys, rows): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    keys.into_iter().zip(User::all_in_full(ctx, &ctx.look_ahead(), rows).await).collect()
 }
 
 fn shown<K: Eq + Hash, R, T>(rows: HashMap<K, R>, show: impl Fn(R) -> T) -> HashMap<K, T> {

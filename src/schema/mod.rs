@@ -1,5 +1,6 @@
 //! The schema: the list of rooms, and what spans them (`node`, federation).
 
+mod access;
 pub mod entities;
 mod node;
 pub mod sdl;

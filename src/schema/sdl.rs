@@ -4,9 +4,14 @@
 //! Both are made from what async-graphql prints of the one schema, so they cannot disagree with what is served. Its own
 //! federation printer stops at v2.5 and puts no directive on what we wrap, so the few lines that differ are set here.
 
+use std::fmt::Write as _;
+
 use async_graphql::SDLExportOptions;
 
-use super::Schema;
+use super::{
+    Schema,
+    access::{ACCESS, Access},
+};
 
 /// By which fields a router can name an entity.
 const KEYS: [(&str, &[&str]); 4] = [
@@ -29,34 +34,79 @@ pub fn plain(schema: &Schema) -> String {
     kept.join("\n\n") + "\n"
 }
 
+/// Whether the subgraph tells the router what the guards ask: not every gateway knows the directives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    Told,
+    Untold,
+}
+
 /// The subgraph's schema, as `_service { sdl }` answers and `denizen schema --federation` prints it.
-pub fn subgraph(schema: &Schema) -> String {
-    let link = "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.9\", \
-                import: [\"@key\", \"@shareable\", \"@inaccessible\"])\n\n";
-    link.to_owned() + &with_directives(&plain(schema))
+pub fn subgraph(schema: &Schema, security: Security) -> String {
+    let mut imports = vec!["@key", "@shareable", "@inaccessible", "@listSize"];
+    if security == Security::Told {
+        imports.extend(["@authenticated", "@requiresScopes"]);
+    }
+    let link = format!(
+        "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.9\", import: [{}])\n\n",
+        imports.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+    );
+    link + &with_directives(&plain(schema), security)
 }
 
 /// Sets the directives of federation where they belong.
-fn with_directives(sdl: &str) -> String {
+fn with_directives(sdl: &str, security: Security) -> String {
     let mut marked = String::with_capacity(sdl.len());
     let mut current = "";
     // The arguments of a field stand on lines of their own; its directives follow its type, behind them.
-    let mut in_arguments_of_inaccessible = false;
+    let mut waiting = None;
     for line in sdl.lines() {
         marked.push_str(line.strip_suffix(" {").unwrap_or(line));
         if let Some(definition) = line.strip_prefix("type ") {
             current = definition.split(' ').next().unwrap_or_default();
             marked.push_str(&directives_of(current));
-        } else if current == "Query" && field_name(line).is_some_and(|name| INACCESSIBLE.contains(&name)) {
-            in_arguments_of_inaccessible = line.ends_with('(');
-            marked.push_str(if in_arguments_of_inaccessible { "" } else { " @inaccessible" });
-        } else if in_arguments_of_inaccessible && line.starts_with("  ):") {
-            in_arguments_of_inaccessible = false;
-            marked.push_str(" @inaccessible");
+        } else if line == "}" {
+            current = "";
+        } else if let Some(name) = field_name(line).filter(|_| !current.is_empty()) {
+            let directives = directives_of_field(current, name, security);
+            if line.ends_with('(') {
+                waiting = Some((directives, false));
+            } else {
+                marked.push_str(&directives);
+            }
+        } else if let Some((_, is_list)) = waiting.as_mut()
+            && line.starts_with("    first: ")
+        {
+            *is_list = true;
+        } else if line.starts_with("  ):")
+            && let Some((directives, is_list)) = waiting.take()
+        {
+            marked.push_str(&directives);
+            marked.push_str(if is_list { LIST_SIZE } else { "" });
         }
         marked.push_str(if line.ends_with(" {") { " {\n" } else { "\n" });
     }
     marked
+}
+
+/// So that a router can tell what a page costs before it asks for it.
+const LIST_SIZE: &str = " @listSize(assumedSize: 20, slicingArguments: [\"first\", \"last\"], \
+                         sizedFields: [\"edges\"], requireOneSlicingArgument: false)";
+
+fn directives_of_field(type_name: &str, field: &str, security: Security) -> String {
+    let mut directives = String::new();
+    if type_name == "Query" && INACCESSIBLE.contains(&field) {
+        directives.push_str(" @inaccessible");
+    }
+    let guarded = ACCESS.iter().find(|(object, name, _)| *object == type_name && *name == field);
+    match guarded.map(|(.., access)| access).filter(|_| security == Security::Told) {
+        Some(Access::SignedIn) => directives.push_str(" @authenticated"),
+        Some(Access::Holding(permission)) => {
+            let _ = write!(directives, " @requiresScopes(scopes: [[\"{permission}\"]])");
+        }
+        None => {}
+    }
+    directives
 }
 
 fn directives_of(type_name: &str) -> String {

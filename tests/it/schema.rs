@@ -1,6 +1,9 @@
 //! The schema as a whole: as committed, as a subgraph, as strangers see it.
 
-use denizen::schema::Suggestions;
+use denizen::schema::{
+    Suggestions, build,
+    sdl::{self, Security},
+};
 use serde_json::json;
 
 use crate::support::{Backend, World};
@@ -17,13 +20,13 @@ pub async fn root_fields(world: &World) -> Vec<String> {
 #[test]
 fn the_committed_schema_is_the_one_that_is_served() {
     let committed = include_str!("../../schema.graphql");
-    let served = denizen::schema::sdl::plain(&denizen::schema::build(Suggestions::Given));
+    let served = sdl::plain(&build(Suggestions::Given));
     assert!(committed == served, "schema.graphql is out of date: `make schema` writes it");
 }
 
 #[test]
 fn the_plain_schema_holds_nothing_that_is_for_routers_only() {
-    let plain = denizen::schema::sdl::plain(&denizen::schema::build(Suggestions::Given));
+    let plain = sdl::plain(&build(Suggestions::Given));
     for word in ["_entities", "_service", "_Any", "_Entity", "_Service", "@key"] {
         assert!(!plain.contains(word), "{word}");
     }
@@ -31,7 +34,7 @@ fn the_plain_schema_holds_nothing_that_is_for_routers_only() {
 
 #[test]
 fn the_subgraph_names_its_entities_by_every_key() {
-    let subgraph = denizen::schema::sdl::subgraph(&denizen::schema::build(Suggestions::Given));
+    let subgraph = sdl::subgraph(&build(Suggestions::Given), Security::Told);
     for line in [
         "type User implements Node @key(fields: \"id\") @key(fields: \"userName\") {",
         "type Organization implements Node @key(fields: \"id\") @key(fields: \"code\") {",
@@ -39,12 +42,29 @@ fn the_subgraph_names_its_entities_by_every_key() {
         "type Model implements Node @key(fields: \"id\") {",
         "type PageInfo @shareable {",
         "  ): Node @inaccessible",
+        "  email: EmailAddress @authenticated",
+        "  me: User",
         "  ): [Node]! @inaccessible",
         "directive @oneOf on INPUT_OBJECT",
     ] {
         assert!(subgraph.lines().any(|found| found == line), "{line} is missing in:\n{subgraph}");
     }
+    let of = |start: &str| {
+        subgraph.lines().skip_while(|line| *line != start).find(|line| line.starts_with("  ):"))
+    };
+    let activate = of("  activateUsers(");
+    assert_eq!(activate, Some("  ): ActivateUsersPayload @requiresScopes(scopes: [[\"user.activate\"]])"));
+    assert!(of("  users(").is_some_and(|line| line.contains("@listSize(") && line.contains("\"user.read\"")));
     assert!(async_graphql::parser::parse_schema(&subgraph).is_ok(), "and it parses");
+}
+
+#[test]
+fn a_gateway_that_knows_no_security_gets_a_schema_without() {
+    let told = sdl::subgraph(&build(Suggestions::Given), Security::Told);
+    let untold = sdl::subgraph(&build(Suggestions::Given), Security::Untold);
+    for word in ["@authenticated", "@requiresScopes"] {
+        assert!(told.contains(word) && !untold.contains(word), "{word}");
+    }
 }
 
 #[tokio::test]
@@ -107,7 +127,7 @@ async fn roles_and_models_are_entities_of_whoever_is_signed_in() {
 async fn the_subgraph_answers_its_sdl() {
     let world = World::on(Backend::Sqlite).await;
     let sdl = world.anonymous().run("{ _service { sdl } }").await.ok("/_service/sdl");
-    assert_eq!(sdl, denizen::schema::sdl::subgraph(&denizen::schema::build(Suggestions::Given)));
+    assert_eq!(sdl, sdl::subgraph(&build(Suggestions::Given), Security::Told));
 }
 
 #[tokio::test]

@@ -7,3 +7,4 @@ pub mod codes;
 pub mod hashing;
 pub mod passwords;
 pub mod policy;
+pub mod proofs;

@@ -25,11 +25,11 @@ impl IdentityQuery {
     /// Who you are; null when you are not signed in.
     #[graphql(guard = "Public")]
     async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        let ctx = ctx.ctx()?;
-        let Some(id) = ctx.actor.user_id() else {
+        let Some(id) = ctx.ctx()?.actor.user_id() else {
             return Ok(None);
         };
-        Ok(service::find(ctx, service::UserBy::Id(id)).await?.map(User::in_full))
+        let found = service::find(ctx.ctx()?, service::UserBy::Id(id)).await?;
+        Ok(User::all_in_full(ctx, &ctx.look_ahead(), found).await.pop())
     }
 
     /// One user, if you may see them: yourself, and the users in reach of your `user.read`.
@@ -42,7 +42,8 @@ impl IdentityQuery {
         let Some(by) = by.into_service() else {
             return Ok(None);
         };
-        Ok(service::find(ctx.ctx()?, by).await?.map(User::in_full))
+        let found = service::find(ctx.ctx()?, by).await?;
+        Ok(User::all_in_full(ctx, &ctx.look_ahead(), found).await.pop())
     }
 
     /// The users in reach of your `user.read`: all of them, or those of your organisations.
@@ -64,6 +65,6 @@ impl IdentityQuery {
         let page =
             service::list(ctx.ctx()?, &filter, &order, &PageArgs { first, after, last, before }).await?;
         let total = if wants_total(ctx) { service::count(ctx.ctx()?, &filter).await? } else { 0 };
-        Ok(Some(UserConnection::new(page, total)))
+        Ok(Some(UserConnection::new(ctx, page, total).await))
     }
 }

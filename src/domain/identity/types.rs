@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Lookahead, Object, OneofObject, Result, SimpleObject};
 use entity::user;
 use sea_orm::Order;
 
@@ -17,9 +17,9 @@ use crate::{
         roles::{loaders::RolesOf, types::Role},
     },
     graphql::{
+        ahead::Ahead,
         connection::PageInfo,
         guard::{Private, Sees},
-        loader,
         resilient::Resilient,
         scalars::{DateTime, EmailAddress, Locale, PhoneNumber, Url},
     },
@@ -43,6 +43,8 @@ pub enum UserStatus {
 pub struct UserObject {
     row: Arc<user::Model>,
     sees: Sees,
+    /// What was fetched for all users that were handed out together.
+    ahead: Ahead,
 }
 
 pub type User = Resilient<UserObject>;
@@ -50,7 +52,25 @@ pub type User = Resilient<UserObject>;
 impl User {
     /// As the users themselves, and those who administer them, see them.
     pub fn in_full(row: user::Model) -> Self {
-        Self(UserObject { row: Arc::new(row), sees: Sees::Everything })
+        Self(UserObject { row: Arc::new(row), sees: Sees::Everything, ahead: Ahead::default() })
+    }
+
+    /// Many of them, with what is selected below them: one statement for each relation.
+    pub async fn all_in_full(
+        ctx: &Context<'_>,
+        below: &Lookahead<'_>,
+        rows: impl IntoIterator<Item = user::Model>,
+    ) -> Vec<Self> {
+        let rows: Vec<_> = rows.into_iter().collect();
+        let ids = || rows.iter().map(|row| row.id);
+        let ahead = Ahead::of(ctx, below)
+            .fetch("organization", ids().map(PrimaryOf))
+            .fetch("roles", ids().map(RolesOf))
+            .fetch("models", ids().map(ModelsOf))
+            .done()
+            .await;
+        let user = |row| UserObject { row: Arc::new(row), sees: Sees::Everything, ahead: ahead.clone() };
+        rows.into_iter().map(user).map(Self).collect()
     }
 
     /// As much of them as the caller may see.
@@ -59,7 +79,7 @@ impl User {
             Seen::InFull => Sees::Everything,
             Seen::FromOutside => Sees::Outside,
         };
-        Self(UserObject { row: Arc::new(row), sees })
+        Self(UserObject { row: Arc::new(row), sees, ahead: Ahead::default() })
     }
 }
 
@@ -140,20 +160,20 @@ impl UserObject {
     /// The organisation that the user works for in the first place, if you may see it.
     #[graphql(guard = "Private(self.sees)")]
     async fn organization(&self, ctx: &Context<'_>) -> Result<Option<Organization>> {
-        Ok(loader::load(ctx, PrimaryOf(self.row.id)).await?.map(Organization::from))
+        Ok(self.ahead.load(ctx, PrimaryOf(self.row.id)).await?.map(Organization::from))
     }
 
     /// The roles that the user holds, as far as you may know of them.
     #[graphql(guard = "Private(self.sees)")]
     async fn roles(&self, ctx: &Context<'_>) -> Result<Option<Vec<Role>>> {
-        let roles = loader::load(ctx, RolesOf(self.row.id)).await?.unwrap_or_default();
+        let roles = self.ahead.load(ctx, RolesOf(self.row.id)).await?.unwrap_or_default();
         Ok(Some(roles.into_iter().map(Role::from).collect()))
     }
 
     /// The language models that the user works with: one at most for each pair of languages.
     #[graphql(guard = "Private(self.sees)")]
     async fn models(&self, ctx: &Context<'_>) -> Result<Option<Vec<Model>>> {
-        let models = loader::load(ctx, ModelsOf(self.row.id)).await?.unwrap_or_default();
+        let models = self.ahead.load(ctx, ModelsOf(self.row.id)).await?.unwrap_or_default();
         Ok(Some(models.into_iter().map(Model::from).collect()))
     }
 
@@ -226,10 +246,12 @@ pub struct UserEdge {
 }
 
 impl UserConnection {
-    pub fn new(page: Page<user::Model>, total_count: u64) -> Self {
+    pub async fn new(ctx: &Context<'_>, page: Page<user::Model>, total_count: u64) -> Self {
         let page_info = PageInfo::of(&page);
-        let edge = |(cursor, row)| UserEdge { cursor, node: Some(User::in_full(row)) };
-        Self { edges: Some(page.rows.into_iter().map(edge).map(Some).collect()), page_info, total_count }
+        let (cursors, rows): (Vec<_>, Vec<_>) = page.rows.into_iter().unzip();
+        let users = User::all_in_full(ctx, &ctx.look_ahead().field("edges").field("node"), rows).await;
+        let edge = |(cursor, user)| Some(UserEdge { cursor, node: Some(user) });
+        Self { edges: Some(cursors.into_iter().zip(users).map(edge).collect()), page_info, total_count }
     }
 }
 

@@ -87,6 +87,7 @@ async fn load(app: &App, session_id: Uuid, now: Timestamp) -> Result<Option<Sign
         user_name: user.user_name,
         session_id,
         application_id: session.application_id,
+        authenticated_at: session.authenticated_at,
         grants: grants_of(app, user.id).await?,
     }))
 }

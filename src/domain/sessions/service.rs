@@ -100,6 +100,7 @@ async fn start(
         user_name: user.user_name.clone(),
         session_id: ctx.new_id(),
         application_id,
+        authenticated_at: now,
         grants: live::grants_of(&ctx.app, user.id).await?,
     });
     let ctx = &ctx.acting_as(Actor::User(Arc::clone(&signed_in)));

@@ -1,0 +1,34 @@
+//! Every bound on guessing and flooding. Some at once, then one more each time an interval has passed.
+
+use std::time::Duration;
+
+/// How many attempts are free at once, and how fast they come back.
+#[derive(Debug)]
+pub struct Rule {
+    /// Keeps the counters of rules apart.
+    pub name: &'static str,
+    pub burst: u32,
+    pub every: Duration,
+}
+
+impl Rule {
+    pub const fn whole(&self) -> Duration {
+        self.every.saturating_mul(self.burst)
+    }
+}
+
+/// Wrong passwords for one name or address, from devices that it was never used on.
+pub const LOGIN: Rule = Rule { name: "login", burst: 10, every: Duration::from_mins(3) };
+/// The same from a device that the person has logged in on before: an attacker does not use this up.
+pub const LOGIN_KNOWN_DEVICE: Rule =
+    Rule { name: "login-known-device", burst: 10, every: Duration::from_mins(3) };
+/// Wrong passwords and codes from one address of the network, whomever they are for.
+pub const SOURCE: Rule = Rule { name: "source", burst: 100, every: Duration::from_secs(6) };
+/// Wrong passwords of somebody who is signed in already.
+pub const CONFIRM: Rule = Rule { name: "confirm", burst: 10, every: Duration::from_mins(3) };
+/// Wrong codes of a second factor, whatever challenges they are for.
+pub const SECOND_FACTOR: Rule = Rule { name: "second-factor", burst: 10, every: Duration::from_mins(3) };
+/// Messages to one address or number.
+pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(2) };
+/// Messages that one address of the network asks for, whoever gets them.
+pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };

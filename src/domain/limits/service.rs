@@ -1,0 +1,116 @@
+//! Counting attempts.
+//!
+//! What is stored for each rule and subject is one moment: when everything is free again. An attempt moves it by an
+//! interval, unless it would then lie further ahead than the rule allows; the row count of that one statement decides.
+
+use std::{net::IpAddr, time::Duration};
+
+use data_encoding::HEXLOWER;
+use entity::attempt;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
+
+use super::rules::Rule;
+use crate::{
+    app::App,
+    config::Switch,
+    context::Ctx,
+    crypto,
+    error::{Error, ErrorCode, Fault, Result},
+};
+
+/// Takes one attempt, or says how long to wait for the next. It is taken in a transaction of its own: it stands
+/// whatever becomes of the rest.
+pub async fn take(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<Result<(), Duration>> {
+    if ctx.app.config.server.rate_limits == Switch::Off {
+        return Ok(Ok(()));
+    }
+    let (key, now) = (key(rule, subject), ctx.now());
+    let (every, whole) = (rule.every, rule.whole());
+    let txn = ctx.app.db.begin().await?;
+    let sql = "INSERT INTO attempts (key, free_at) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE \
+               SET free_at = CASE WHEN attempts.free_at > $3 THEN attempts.free_at ELSE $3 END + $4 \
+               WHERE attempts.free_at <= $5";
+    let latest = now.plus(whole).minus(every);
+    let values: [Value; 5] = [
+        key.clone().into(),
+        now.plus(every).millis().into(),
+        now.millis().into(),
+        milliseconds(every).into(),
+        latest.millis().into(),
+    ];
+    let taken = txn
+        .execute_raw(Statement::from_sql_and_values(ctx.app.db.backend(), sql, values))
+        .await
+        .map_err(Error::from)?;
+    if taken.rows_affected() > 0 {
+        txn.commit().await?;
+        return Ok(Ok(()));
+    }
+    let row = attempt::Entity::find_by_id(key).one(&*txn).await?;
+    let free_at = row.map_or(now, |row| row.free_at);
+    Ok(Err(free_at.since(latest).max(Duration::from_secs(1))))
+}
+
+/// Gives an attempt back that was a right one: only wrong ones count.
+pub async fn give_back(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
+    if ctx.app.config.server.rate_limits == Switch::Off {
+        return Ok(());
+    }
+    let sql = "UPDATE attempts SET free_at = free_at - $1 WHERE key = $2";
+    let values: [Value; 2] = [milliseconds(rule.every).into(), key(rule, subject).into()];
+    let txn = ctx.app.db.begin().await?;
+    txn.execute_raw(Statement::from_sql_and_values(ctx.app.db.backend(), sql, values))
+        .await
+        .map_err(Error::from)?;
+    txn.commit().await
+}
+
+/// One more attempt of this person, or the fault that says when.
+pub async fn for_person(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
+    take(ctx, rule, subject).await?.map_err(|wait| too_many(wait).into())
+}
+
+/// One more attempt from where the request comes from, or the refusal that says when.
+pub async fn for_source(ctx: &Ctx, rule: &Rule) -> Result<()> {
+    let Some(source) = source(ctx) else {
+        return Ok(());
+    };
+    take(ctx, rule, &source).await?.map_err(Error::rate_limited)
+}
+
+/// The attempt from where the request comes from was a right one.
+pub async fn give_back_source(ctx: &Ctx, rule: &Rule) -> Result<()> {
+    match source(ctx) {
+        Some(source) => give_back(ctx, rule, &source).await,
+        None => Ok(()),
+    }
+}
+
+/// What one household or machine holds: an address of version 4, or the 64 leading bits of one of version 6.
+fn source(ctx: &Ctx) -> Option<String> {
+    ctx.request.ip.map(|ip| match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("{:x}/64", ip.to_bits() >> 64),
+    })
+}
+
+pub fn too_many(wait: Duration) -> Fault {
+    let mut fault = Fault::new(ErrorCode::TooManyAttempts, &[], "Too many attempts: wait a while.");
+    fault.retry_after = Some(wait);
+    fault
+}
+
+/// Forgets what has no effect any more.
+pub async fn sweep(app: &App) -> Result<()> {
+    let txn = app.db.begin().await?;
+    attempt::Entity::delete_many().filter(attempt::Column::FreeAt.lt(app.clock.now())).exec(&*txn).await?;
+    txn.commit().await
+}
+
+fn key(rule: &Rule, subject: &str) -> String {
+    HEXLOWER.encode(&crypto::token_hash(&format!("{}\0{subject}", rule.name)).0)
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
