@@ -17,6 +17,7 @@ mod activation;
 mod audit;
 mod authz_matrix;
 mod bootstrap;
+mod bulk_statements;
 mod change_email;
 mod deleted_meanwhile;
 mod erasure;
