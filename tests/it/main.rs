@@ -21,6 +21,7 @@ mod change_email;
 mod erasure;
 mod grants_property;
 mod identity;
+mod import;
 mod mail;
 mod mailboxes;
 mod models;
