@@ -24,6 +24,7 @@ mod erasure;
 mod grants_property;
 mod guards;
 mod identity;
+mod import;
 mod limits;
 mod mail;
 mod mailboxes;

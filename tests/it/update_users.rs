@@ -127,8 +127,8 @@ async fn a_changed_address_is_told_at_the_old_one_and_ends_what_was_sent_there()
         // Whoever waits to prove it does not keep the address, and somebody's is nobody else's.
         world.register("late").await;
         assert_eq!(faults(&update(&root, json!([{ "id": id, "email": "late@example.org" }])).await), [""; 0]);
-        let taken = json!([{ "id": id, "email": "root@denizen.test" }]);
-        assert_eq!(faults(&update(&root, taken).await), ["TAKEN at [users.0.email]"]);
+        let belongs = json!([{ "id": id, "email": "root@denizen.test" }]);
+        assert_eq!(faults(&update(&root, belongs).await), ["TAKEN at [users.0.email]"]);
         let own = json!([{ "id": public(world.user_id(&root).await), "email": "mine@example.org" }]);
         assert_eq!(
             faults(&update(&root, own).await),
