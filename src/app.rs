@@ -15,6 +15,7 @@ use crate::{
     domain::{
         applications,
         credentials::hashing::Hasher,
+        events::tail::Tail,
         identity,
         notifications::channel::Mailer,
         roles,
@@ -40,6 +41,8 @@ pub struct App {
     pub hasher: Arc<Hasher>,
     pub keyring: Keyring,
     pub live_sessions: LiveSessions,
+    /// Every event shortly after its commit, for subscriptions.
+    pub tail: Tail,
     pub mailer: Mailer,
     pub metrics: Metrics,
     pub schema: Schema,
@@ -97,6 +100,7 @@ impl App {
             hasher: Hasher::new(config.passwords.bcrypt_cost),
             keyring: Keyring::default(),
             live_sessions: LiveSessions::default(),
+            tail: Tail::default(),
             mailer: Mailer::new(&config.mail)?,
             metrics: Metrics::new(),
             schema: schema::build(if config.production() {

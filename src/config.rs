@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 
 pub use self::{
     file::{misspelt_variables, with_file},
-    values::{DatabaseUrl, Network, PublicUrl, SecretKey, Sensitive, parse_duration},
+    values::{DatabaseUrl, Network, Origin, PublicUrl, SecretKey, Sensitive, parse_duration},
 };
 
 #[derive(Args, Clone, Debug)]
@@ -76,6 +76,10 @@ pub struct Server {
     /// that know neither `@authenticated` nor `@requiresScopes`
     #[arg(long, env = "DENIZEN_SUBGRAPH_SECURITY", default_value = "on")]
     pub subgraph_security: Switch,
+    /// Origins of front ends that browsers may call the API from, beside the service's own, as
+    /// `https://app.example.org,http://localhost:5173`
+    #[arg(long, env = "DENIZEN_ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<Origin>,
     /// How many connections may be open at once
     #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,

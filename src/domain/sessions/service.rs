@@ -235,6 +235,17 @@ pub async fn authenticate(app: &crate::app::App, token: &str) -> Result<Option<A
     }
 }
 
+/// The same caller as they are now: while a stream lives, grants change and sessions end. `None` when theirs is over.
+pub async fn renewed(ctx: &Ctx) -> Result<Option<Ctx>> {
+    match ctx.actor.signed_in() {
+        None => Ok(Some(ctx.clone())),
+        Some(user) => {
+            let found = live::find(&ctx.app, user.session_id, user.user_id).await?;
+            Ok(found.map(|user| ctx.acting_as(Actor::User(user))))
+        }
+    }
+}
+
 /// The caller's own ones of these sessions.
 pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, session::Model>> {
     let ids: Vec<_> = ids.into_iter().collect();
