@@ -267,7 +267,9 @@ mod tests {
         let origin = |text: &str| text.parse::<Origin>().map(|origin| origin.0);
         assert_eq!(origin("https://App.Example.org:443/").as_deref(), Ok("https://app.example.org"));
         assert_eq!(origin("http://localhost:5173").as_deref(), Ok("http://localhost:5173"));
-        for wrong in ["*", "null", "app.example.org", "https://a.example/path", "ftp://a", "https://u@a.example"] {
+        for wrong in
+            ["*", "null", "app.example.org", "https://a.example/path", "ftp://a", "https://u@a.example"]
+        {
             assert!(origin(wrong).is_err(), "{wrong}");
         }
         assert_eq!(PublicUrl::local(80).origin().as_str(), "http://localhost");

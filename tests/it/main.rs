@@ -34,6 +34,7 @@ mod schema;
 mod schema_drift;
 mod sessions;
 mod statements;
+mod subscriptions;
 mod support;
 mod text;
 mod tidy;

@@ -3,9 +3,10 @@
 //! The same rules as for listing (`service`), asked of one event in memory instead of the table: a hundred followers cost
 //! no more statements than one. A test holds both against each other.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use entity::{ActorKind, event};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::service::{self, EventFilter};
@@ -20,11 +21,15 @@ use crate::{
     ids::{self, Kind},
 };
 
+const RECHECK_EVERY: Duration = Duration::from_secs(1);
+
 /// Somebody who follows the log.
 pub struct Following {
     ctx: Ctx,
     wanted: Wanted,
     follower: Follower,
+    /// Who may read nothing any more is told so, also when nothing happens.
+    rechecks: Interval,
     over: bool,
 }
 
@@ -32,16 +37,21 @@ pub struct Following {
 pub async fn follow(ctx: &Ctx, filter: &EventFilter) -> Result<Following> {
     service::check(filter)?;
     let follower = tail::follow(&ctx.app).await?;
-    Ok(Following { ctx: ctx.clone(), wanted: Wanted::of(filter), follower, over: false })
+    let mut rechecks = interval(RECHECK_EVERY);
+    rechecks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Ok(Following { ctx: ctx.clone(), wanted: Wanted::of(filter), follower, rechecks, over: false })
 }
 
 impl Following {
     /// The next event that the caller may see, with the caller as they are now. An error is the last thing that comes.
     pub async fn next(&mut self) -> Option<Result<(Ctx, Arc<Recorded>)>> {
         while !self.over {
-            let found = match self.follower.next().await? {
-                Ok(recorded) => self.show(recorded).await,
-                Err(TooSlow) => Err(too_slow()),
+            let found = tokio::select! {
+                next = self.follower.next() => match next? {
+                    Ok(recorded) => self.show(recorded).await,
+                    Err(TooSlow) => Err(too_slow()),
+                },
+                _ = self.rechecks.tick() => self.reader().await.map(|_| None),
             };
             self.over = found.is_err();
             if let Some(found) = found.transpose() {
@@ -56,13 +66,16 @@ impl Following {
         if !self.wanted.holds(&recorded) {
             return Ok(None);
         }
+        let ctx = self.reader().await?;
+        Ok(is_visible(&ctx, &recorded.event).then_some((ctx, recorded)))
+    }
+
+    /// The caller as they are now, if they still read events anywhere.
+    async fn reader(&self) -> Result<Ctx> {
         let Some(ctx) = sessions::service::renewed(&self.ctx).await? else {
             return Err(ended());
         };
-        if !ctx.actor.may_somewhere(Permission::EventRead) {
-            return Err(Error::forbidden());
-        }
-        Ok(is_visible(&ctx, &recorded.event).then_some((ctx, recorded)))
+        ctx.actor.may_somewhere(Permission::EventRead).then_some(ctx).ok_or_else(Error::forbidden)
     }
 }
 
@@ -95,18 +108,13 @@ struct Wanted {
 
 impl Wanted {
     fn of(filter: &EventFilter) -> Self {
-        let EventFilter {
-            types,
-            actor_ids,
-            target_ids,
-            organization_ids,
-            occurred_after,
-            occurred_before,
-        } = filter;
+        let EventFilter { types, actor_ids, target_ids, organization_ids, occurred_after, occurred_before } =
+            filter;
         let set = |texts: &Option<Vec<String>>| texts.clone().map(HashSet::from_iter);
         let actors = |texts: &Vec<String>| texts.iter().filter_map(|text| actor(text)).collect();
-        let organizations =
-            |texts: &Vec<String>| texts.iter().filter_map(|id| ids::decode_as(Kind::Organization, id)).collect();
+        let organizations = |texts: &Vec<String>| {
+            texts.iter().filter_map(|id| ids::decode_as(Kind::Organization, id)).collect()
+        };
         Self {
             types: set(types),
             actors: actor_ids.as_ref().map(actors),

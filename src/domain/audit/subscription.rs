@@ -4,8 +4,7 @@ use async_graphql::{Context, Result, Subscription};
 use futures_util::{Stream, stream};
 
 use super::{
-    following,
-    service,
+    following, service,
     types::{Event, EventFilter},
 };
 use crate::{

@@ -29,7 +29,8 @@ use crate::{app::App, error::Result};
 const CAPACITY: usize = 1024;
 /// How often to look without being woken: for what other instances commit.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Commits that follow each other closely are read together.
+/// Commits that follow each other closely are read together; and what they changed for the followers themselves (a grant,
+/// a session) is known by then.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How far back each look goes.
 const NEAR: Duration = Duration::from_secs(2);
@@ -103,11 +104,11 @@ async fn read_on(app: Arc<App>, mut reader: Reader) {
                 return;
             }
         }
+        sleep(PAUSE).await;
         if let Err(error) = reader.look(&app, back).await {
             // Nothing is lost: the next look begins where the last good one ended.
             tracing::warn!(%error, "the tail of the log cannot be read");
         }
-        sleep(PAUSE).await;
     }
 }
 

@@ -4,7 +4,7 @@
 //! executed: mutations by GET, bodies that are no JSON by their own word (what a foreign page can send unasked), large
 //! bodies, documents beyond the limits. It never reads a cookie. It knows no schema: what executes is an [`Engine`].
 //!
-//! Streams (server-sent events and multipart in [`stream`], WebSockets in [`socket`]) share [`prepare`] and [`fault`]
+//! Streams (server-sent events and multipart in [`stream`], sockets in [`socket`]) share [`prepare`] and [`fault`]
 //! with the rest, so that none has a way round the limits.
 
 use std::borrow::Cow;
@@ -102,9 +102,7 @@ pub async fn handle<E: Engine>(State(engine): State<E>, request: Request) -> Res
         Ok(Answers::Stream(live)) => live.into_response(),
         Err(answer) => match wanted.streaming {
             // A client that reads only streams reads there what is wrong with its GraphQL.
-            Some(streaming) if wanted.plain.is_none() && answer.is_about_graphql() => {
-                streaming.only(&answer)
-            }
+            Some(streaming) if wanted.plain.is_none() && answer.is_about_graphql() => streaming.only(&answer),
             _ => answer.into_response(format),
         },
     }
@@ -149,9 +147,7 @@ async fn serve<E: Engine>(
         Calls::One(call) => {
             let prepared = prepare(call, operations, limits)?;
             match wanted.streaming {
-                Some(streaming)
-                    if prepared.kind == OperationType::Subscription || wanted.plain.is_none() =>
-                {
+                Some(streaming) if prepared.kind == OperationType::Subscription || wanted.plain.is_none() => {
                     let live = Live::new(engine.clone(), caller, prepared, streaming, parts);
                     Ok(Answers::Stream(Box::new(live)))
                 }

@@ -88,12 +88,11 @@ impl<E: Engine> Following<E> {
         if self.over {
             return None;
         }
-        let piece = match self.source.next().await? {
-            Ok(executed) => self.piece(executed).await,
-            Err(_) => {
-                tracing::error!("a subscription panicked");
-                Piece::Failed(Answer::failed(fault::internal()))
-            }
+        let piece = if let Ok(executed) = self.source.next().await? {
+            self.piece(executed).await
+        } else {
+            tracing::error!("a subscription panicked");
+            Piece::Failed(Answer::failed(fault::internal()))
         };
         self.over = !matches!(piece, Piece::Result(_));
         Some(piece)

@@ -1,4 +1,4 @@
-//! WebSockets, as the protocol `graphql-transport-ws` has them: queries, mutations and subscriptions over one connection.
+//! Web sockets, as the protocol `graphql-transport-ws` has them: queries, mutations and subscriptions over one connection.
 //!
 //! One task is one socket. It holds no results back: what it writes, the client takes, or waits for in the kernel; so a
 //! client that reads nothing stops its own subscriptions, and after a while loses its connection (`server::pace`).
@@ -29,7 +29,7 @@ use super::{
     run::{self, Piece},
     stream::{RECHECK_EVERY, every},
 };
-use crate::{graphql::limits::Limits, http::server::Hold};
+use crate::http::server::Hold;
 
 mod message;
 
@@ -43,7 +43,7 @@ const MOST_OPERATIONS: usize = 50;
 /// After so much silence the client is asked whether it is there …
 const PING_AFTER: Duration = Duration::from_secs(25);
 /// … and after so much it is not.
-const GONE_AFTER: Duration = Duration::from_secs(60);
+const GONE_AFTER: Duration = Duration::from_mins(1);
 /// How long the client has to take its leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -65,7 +65,10 @@ pub(super) async fn open<E: Engine>(engine: E, mut parts: Parts) -> Response {
     };
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MAX_BODY).max_frame_size(MAX_BODY);
     if upgrade.selected_protocol().is_none() {
-        return refuse(StatusCode::BAD_REQUEST, "The subprotocol that is spoken here is graphql-transport-ws.");
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "The subprotocol that is spoken here is graphql-transport-ws.",
+        );
     }
     upgrade.on_upgrade(move |socket| Session::new(engine, parts).run(socket))
 }
@@ -228,7 +231,7 @@ impl<E: Engine> Session<E> {
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(Turn::Listen),
         };
         let limits = self.caller.as_ref().map(|caller| self.engine.limits(caller).clone());
-        match Incoming::read(text.as_bytes(), &limits.unwrap_or_else(Limits::default))? {
+        match Incoming::read(text.as_bytes(), &limits.unwrap_or_default())? {
             Incoming::Init(payload) => self.begin(&payload).await,
             Incoming::Ping => Ok(Turn::Send(r#"{"type":"pong"}"#.to_owned())),
             Incoming::Pong => Ok(Turn::Listen),

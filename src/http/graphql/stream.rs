@@ -50,7 +50,9 @@ impl Streaming {
         let kind = parts.next()?;
         let parameters: Vec<_> = parts.filter_map(|parameter| parameter.split_once('=')).collect();
         let is = |name: &str, value: &str| {
-            parameters.iter().any(|(n, v)| n.trim().eq_ignore_ascii_case(name) && v.trim().trim_matches('"') == value)
+            parameters
+                .iter()
+                .any(|(n, v)| n.trim().eq_ignore_ascii_case(name) && v.trim().trim_matches('"') == value)
         };
         if is("q", "0") {
             None
@@ -109,7 +111,9 @@ impl Streaming {
     fn ended(self, answer: &Answer) -> Vec<u8> {
         match self {
             Self::Events => event(&json(answer.body())),
-            Self::Multipart => part(&json(&serde_json::json!({ "payload": null, "errors": answer.errors() }))),
+            Self::Multipart => {
+                part(&json(&serde_json::json!({ "payload": null, "errors": answer.errors() })))
+            }
         }
     }
 
@@ -140,7 +144,8 @@ impl Streaming {
 fn json(written: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(written).unwrap_or_else(|error| {
         tracing::error!(%error, "a part of a stream could not be written");
-        br#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL"}}]}"#.to_vec()
+        br#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL"}}]}"#
+            .to_vec()
     })
 }
 
