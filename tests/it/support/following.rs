@@ -79,9 +79,16 @@ impl Following {
         next["data"]["events"]["type"].as_str().unwrap_or_else(|| panic!("no event: {next}")).to_owned()
     }
 
-    /// The code that the stream ends with.
+    /// The code that the stream ends with, after what was still on its way.
     pub async fn end(&mut self) -> String {
-        let last = self.next().await.expect("a last word");
+        let mut last = self.next().await.expect("a last word");
+        while last.get("errors").is_none() {
+            assert_ne!(
+                last["data"]["events"]["type"], "role.revoked",
+                "who lost the grant hears of nothing more"
+            );
+            last = self.next().await.expect("a last word");
+        }
         assert_eq!(self.next().await, None);
         last["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("{last}")).to_owned()
     }
