@@ -16,6 +16,7 @@ use crate::{
     context::Ctx,
     crypto,
     db::Txn,
+    domain::limits::{rules, service as limits},
     error::{ErrorCode, Result},
 };
 
@@ -148,8 +149,8 @@ pub async fn find_token(
 }
 
 /// Counts a try, in a transaction of its own: it stands even if what follows fails. Then says whether the code was
-/// right; [`spend`] uses it up. The count is raised before the code is looked at, so that of forty parallel guesses
-/// five are looked at.
+/// right; [`spend`] uses it up. The count is raised before the answer is known to anybody, so that of forty parallel
+/// guesses five are answered.
 pub async fn check_code(
     ctx: &Ctx,
     user_id: Uuid,
@@ -168,10 +169,15 @@ pub async fn check_code(
         .one(&*txn)
         .await?;
     let Some(row) = open else {
+        drop(txn);
+        pretend(ctx).await?;
         return Ok(Err(ErrorCode::WrongCode));
     };
+    let guessed = ctx.app.vault.code_hash(row.id.as_bytes(), guess)?;
+    let right = row.code_hash.as_ref().is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
+    // Only who has the code learns that it has run out: it tells that there was one.
     if row.expires_at <= ctx.now() {
-        return Ok(Err(ErrorCode::Expired));
+        return Ok(Err(if right { ErrorCode::Expired } else { ErrorCode::WrongCode }));
     }
     let left = Condition::all()
         .add(code::Column::Id.eq(row.id))
@@ -185,9 +191,12 @@ pub async fn check_code(
     if counted.rows_affected == 0 {
         return Ok(Err(ErrorCode::TooManyAttempts));
     }
-    let guessed = ctx.app.vault.code_hash(row.id.as_bytes(), guess)?;
-    let right = row.code_hash.as_ref().is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
     Ok(if right { Ok(row) } else { Err(ErrorCode::WrongCode) })
+}
+
+/// Writes as much as counting a try does: where there is no code, that must not be told by time.
+pub async fn pretend(ctx: &Ctx) -> Result<()> {
+    limits::take(ctx, &rules::GUESS, &ctx.new_id().to_string()).await.map(drop)
 }
 
 /// Marks the row as consumed, unless somebody else just did.

@@ -8,7 +8,7 @@ use std::{sync::Arc, thread, time::Duration};
 use entity::Secret;
 use tokio::sync::{Semaphore, TryAcquireError};
 
-use super::policy;
+use super::{imported, policy};
 use crate::{
     crypto::Random,
     error::{Error, Result},
@@ -58,10 +58,24 @@ impl Hasher {
             .and_then(|hash| String::from_utf8(hash.0.clone()).ok())
             .unwrap_or_else(|| self.nobody.clone());
         // bcrypt reads 72 bytes and stops at a NUL: what it would cut is no password here.
-        let whole = password.len() <= 72 && !password.contains('\0');
-        let password = password.to_owned();
-        let same = self.compute(move || bcrypt::verify(password, &hash).unwrap_or(false)).await?;
+        let whole = !imported::is_bcrypt(&hash) || (password.len() <= 72 && !password.contains('\0'));
+        let (password, nobody) = (password.to_owned(), self.nobody.clone());
+        let same = self.compute(move || {
+            let same = imported::verify(&password, &hash);
+            // A right password is hashed anew; a wrong one takes as long, and no less than it takes for nobody.
+            if !same && !imported::is_bcrypt(&hash) {
+                imported::verify(&password, &nobody);
+            }
+            same
+        });
+        let same = same.await?;
         Ok(known && whole && same)
+    }
+
+    /// Whether the hash is not one as we make them now: of another system, or cheaper to compute.
+    pub fn is_outdated(&self, hash: &Secret) -> bool {
+        let cost = std::str::from_utf8(&hash.0).ok().and_then(imported::own_cost);
+        cost.is_none_or(|cost| cost < self.cost)
     }
 
     /// Judges a password in the pool, too: it costs as much as a hash at a lower setting.

@@ -40,6 +40,11 @@ pub fn waiting_key(key: &str, id: Uuid) -> String {
     format!("{key} {}", id.simple())
 }
 
+/// The key of whatever somebody is named by, an address, a number or a user name: one for all spellings.
+pub fn identifier_key(text: &str) -> String {
+    email(text).map(|email| email.key).or_else(|| phone(text)).unwrap_or_else(|| name_key(text))
+}
+
 /// Names that users could take for ours.
 pub fn is_reserved(name: &str) -> bool {
     ["admin", "administrator", "root", "superadmin", "system"].contains(&name_key(name).as_str())

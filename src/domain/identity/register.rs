@@ -55,7 +55,7 @@ pub struct Delivery {
 }
 
 /// How long to wait before asking for another mail.
-pub(super) const RETRY_AFTER: Duration = Duration::from_mins(1);
+pub const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
     let judged = judge(ctx, registration).await?;

@@ -15,9 +15,9 @@ pub use super::{
         UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list,
         visible_among,
     },
-    register::{Delivery, Registration, register},
+    register::{Delivery, RETRY_AFTER, Registration, register},
     register_many::register_many,
-    verify::{Proof, verify},
+    verify::{Proof, refusal, verify},
 };
 use crate::{context::Ctx, db::Txn, error::Result};
 

@@ -131,12 +131,7 @@ impl Template {
                 user_name,
                 "your address is confirmed and your registration complete: you can log in now.",
             ),
-            Self::AlreadyVerified { user_name } => letter(
-                "Your address is confirmed already",
-                user_name,
-                "somebody, perhaps you, asked for another mail to confirm this address. It is confirmed already, and \
-                 you can log in. If it was not you, there is nothing to do.",
-            ),
+            Self::AlreadyVerified { user_name } => already_verified(user_name),
             Self::ChangeEmail { user_name, link, code, code_minutes, link_hours } => WithCode {
                 subject: "Confirm your new address",
                 purpose: "to confirm that this is your address from now on",
@@ -147,53 +142,17 @@ impl Template {
                 code,
             }
             .message(*code_minutes, *link_hours),
-            Self::AddressWanted { user_name } => letter(
-                "Somebody wanted to use your address",
-                user_name,
-                "somebody, perhaps you, wanted to set this address for another account. It belongs to your account, and \
-                 nothing was changed. If it was not you, there is nothing to do.",
-            ),
-            Self::EmailChanged { user_name, new_address } => letter(
-                "Your address was changed",
-                user_name,
-                &format!(
-                    "your account has a new address now: {new_address}. Nothing more is sent to this one. \
-                     If you did not do this, tell the people who run this service at once."
-                ),
-            ),
-            Self::ResetPassword { user_name, link, code, code_minutes, link_hours } => WithCode {
-                subject: "Set a new password",
-                purpose: "to set a new password",
-                button: "Set a new password",
-                otherwise: "If you did not ask for this, ignore this mail: without it nothing changes.",
-                user_name,
-                link,
-                code,
+            Self::AddressWanted { user_name } => wanted("address", user_name),
+            Self::EmailChanged { user_name, new_address } => email_changed(user_name, new_address),
+            Self::ResetPassword { user_name, link, code, code_minutes, link_hours } => {
+                reset_password(user_name, link, code).message(*code_minutes, *link_hours)
             }
-            .message(*code_minutes, *link_hours),
             Self::Code { user_name, code, minutes, purpose } => {
                 code_alone(user_name, code, *minutes, *purpose)
             }
-            Self::PasswordChanged { user_name } => letter(
-                "Your password was changed",
-                user_name,
-                "the password of your account was changed, and it was logged out elsewhere. If you did not do this, \
-                 set a new password at once, and tell the people who run this service.",
-            ),
-            Self::PhoneChanged { user_name, new_number } => letter(
-                "Your phone number was changed",
-                user_name,
-                &format!(
-                    "your account has a new phone number now: {new_number}. \
-                     If you did not do this, tell the people who run this service at once."
-                ),
-            ),
-            Self::NumberWanted { user_name } => letter(
-                "Somebody wanted to use your number",
-                user_name,
-                "somebody, perhaps you, wanted to set this number for another account. It belongs to your account, and \
-                 nothing was changed. If it was not you, there is nothing to do.",
-            ),
+            Self::PasswordChanged { user_name } => password_changed(user_name),
+            Self::PhoneChanged { user_name, new_number } => phone_changed(user_name, new_number),
+            Self::NumberWanted { user_name } => wanted("number", user_name),
         }
     }
 }
@@ -211,6 +170,70 @@ fn code_alone(user_name: &str, code: &str, minutes: u64, asked: Asked) -> Messag
             format!("your code {what}: <strong>{}</strong>", escape(code)),
             end,
         ]),
+    }
+}
+
+fn already_verified(user_name: &str) -> Message {
+    letter(
+        "Your address is confirmed already",
+        user_name,
+        "somebody, perhaps you, asked for another mail to confirm this address. It is confirmed already, and you can log \
+         in. If it was not you, there is nothing to do.",
+    )
+}
+
+/// Of an address or a number, to whom it belongs.
+fn wanted(what: &str, user_name: &str) -> Message {
+    letter(
+        &format!("Somebody wanted to use your {what}"),
+        user_name,
+        &format!(
+            "somebody, perhaps you, wanted to set this {what} for another account. It belongs to your account, and \
+             nothing was changed. If it was not you, there is nothing to do."
+        ),
+    )
+}
+
+fn email_changed(user_name: &str, new_address: &str) -> Message {
+    letter(
+        "Your address was changed",
+        user_name,
+        &format!(
+            "your account has a new address now: {new_address}. Nothing more is sent to this one. \
+             If you did not do this, tell the people who run this service at once."
+        ),
+    )
+}
+
+fn phone_changed(user_name: &str, new_number: &str) -> Message {
+    letter(
+        "Your phone number was changed",
+        user_name,
+        &format!(
+            "your account has a new phone number now: {new_number}. \
+             If you did not do this, tell the people who run this service at once."
+        ),
+    )
+}
+
+fn password_changed(user_name: &str) -> Message {
+    letter(
+        "Your password was changed",
+        user_name,
+        "the password of your account was changed, and it was logged out elsewhere. If you did not do this, set a new \
+         password at once, and tell the people who run this service.",
+    )
+}
+
+fn reset_password<'a>(user_name: &'a str, link: &'a str, code: &'a str) -> WithCode<'a> {
+    WithCode {
+        subject: "Set a new password",
+        purpose: "to set a new password",
+        button: "Set a new password",
+        otherwise: "If you did not ask for this, ignore this mail: without it nothing changes.",
+        user_name,
+        link,
+        code,
     }
 }
 
@@ -240,7 +263,8 @@ struct WithCode<'a> {
 impl WithCode<'_> {
     fn message(&self, code_minutes: u64, link_hours: u64) -> Message {
         let Self { subject, purpose, button, otherwise, user_name, link, code } = self;
-        let times = format!("The code is good for {code_minutes} minutes, the link for {link_hours} hours.");
+        let hours = if link_hours == 1 { "an hour".to_owned() } else { format!("{link_hours} hours") };
+        let times = format!("The code is good for {code_minutes} minutes, the link for {hours}.");
         Message {
             subject: (*subject).to_owned(),
             text: format!(

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use entity::{Secret, UserStatus, refresh_token, session};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -51,6 +51,9 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     let right = ctx.app.hasher.verify(&password, hash.as_ref()).await?;
     match user {
         Some(user) if right && user.status == UserStatus::Active => {
+            if let Some(hash) = &hash {
+                passwords::renew(ctx, user.id, &password, hash).await?;
+            }
             let how = How::Password;
             entering::enter(ctx, Entering { user, application_id, device, how, device_token }).await
         }
@@ -124,10 +127,20 @@ pub async fn logout(ctx: &Ctx, extent: Logout, refresh_token: Option<&str>) -> R
 /// Ends every session of these users, for a reason that is kept with them. Two statements more for the events, however
 /// many sessions there are.
 pub async fn end_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid], reason: &str) -> Result<()> {
+    end_where(txn, ctx, session::Column::UserId.is_in(user_ids.iter().copied()), reason).await
+}
+
+/// The same for all of this user's sessions but one: the caller's own.
+pub async fn end_others(txn: &Txn, ctx: &Ctx, user_id: Uuid, kept: Uuid, reason: &str) -> Result<()> {
+    let others = session::Column::UserId.eq(user_id).and(session::Column::Id.ne(kept));
+    end_where(txn, ctx, others, reason).await
+}
+
+async fn end_where(txn: &Txn, ctx: &Ctx, which: Expr, reason: &str) -> Result<()> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::EndedAt, Expr::value(ctx.now()))
         .col_expr(session::Column::EndReason, Expr::value(reason))
-        .filter(session::Column::UserId.is_in(user_ids.iter().copied()))
+        .filter(which)
         .filter(session::Column::EndedAt.is_null())
         .exec_with_returning(&**txn)
         .await?;
