@@ -36,6 +36,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/.well-known/jwks.json", get(well_known::jwks))
         .route("/.well-known/openid-configuration", get(well_known::openid_configuration))
         .route("/verify", get(pages::verify).post(pages::confirm_verify))
+        .route("/reset", get(pages::reset).post(pages::confirm_reset))
         .route("/invitation", get(pages::invitation).post(pages::decline_invitation));
     if app.config.playground() {
         routes = routes

@@ -12,6 +12,7 @@ use crate::{
     context::Ctx,
     domain::{
         audit::{query::AuditQuery, subscription::AuditSubscription},
+        credentials::mutation::CredentialsMutation,
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
             mutation::IdentityMutation, onboarding::mutation::OnboardingMutation, query::IdentityQuery,
@@ -48,6 +49,7 @@ pub struct MutationRooms(
     OnboardingMutation,
     UpdatingMutation,
     SessionsMutation,
+    CredentialsMutation,
     RolesMutation,
     ModelsMutation,
     OrgsMutation,

@@ -40,6 +40,22 @@ const OPERATIONS: &[(&str, &str)] = &[
     ),
     ("updateProfile", "mutation { updateProfile(input: {}) { errors { code } } }"),
     ("changeEmail", "mutation { changeEmail(input: { newEmail: \"x\" }) { errors { code } } }"),
+    ("changePhone", "mutation { changePhone(input: { newPhone: \"x\" }) { errors { code } } }"),
+    (
+        "forgotPassword",
+        "mutation { forgotPassword(input: { identifier: \"a\\u0000b\" }) { errors { code } } }",
+    ),
+    ("resetPassword", "mutation { resetPassword(input: { newPassword: \"x\" }) { errors { code } } }"),
+    (
+        "changePassword",
+        "mutation { changePassword(input: { currentPassword: \"x\", newPassword: \"y\" }) { errors { code } } }",
+    ),
+    ("requestOtp", "mutation { requestOtp(input: { purpose: LOGIN }) { errors { code } } }"),
+    ("verifyOtp", "mutation { verifyOtp(input: { purpose: LOGIN, code: \"x\" }) { errors { code } } }"),
+    (
+        "loginWithOtp",
+        "mutation { loginWithOtp(input: { identifier: \"nobody\", code: \"x\", device: \"\\u0000\" }) { errors { code } } }",
+    ),
     ("activateUsers", "mutation { activateUsers(input: { userIds: [] }) { errors { code } } }"),
     ("deactivateUsers", "mutation { deactivateUsers(input: { userIds: [] }) { errors { code } } }"),
     ("onboardUsers", "mutation { onboardUsers(input: { users: [] }) { errors { code } } }"),
