@@ -75,6 +75,8 @@ pub enum Purpose {
     Notification,
     Code,
     SecretCheck,
+    Totp,
+    Challenge,
 }
 
 impl Purpose {
@@ -84,6 +86,8 @@ impl Purpose {
             Self::Notification => b"denizen notification v1",
             Self::Code => b"denizen one-time code v1",
             Self::SecretCheck => b"denizen secret check v1",
+            Self::Totp => b"denizen totp secret v1",
+            Self::Challenge => b"denizen challenge v1",
         }
     }
 }

@@ -20,10 +20,12 @@ pub enum Kind {
     Event,
     Model,
     Invitation,
+    Passkey,
+    Challenge,
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::User,
         Self::Organization,
         Self::Membership,
@@ -33,6 +35,8 @@ impl Kind {
         Self::Event,
         Self::Model,
         Self::Invitation,
+        Self::Passkey,
+        Self::Challenge,
     ];
 
     pub const fn prefix(self) -> &'static str {
@@ -46,6 +50,8 @@ impl Kind {
             Self::Event => "evt",
             Self::Model => "model",
             Self::Invitation => "inv",
+            Self::Passkey => "passkey",
+            Self::Challenge => "challenge",
         }
     }
 

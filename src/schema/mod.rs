@@ -10,6 +10,7 @@ use crate::{
     context::Ctx,
     domain::{
         audit::query::AuditQuery,
+        credentials::factors::mutation::FactorsMutation,
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
             mutation::IdentityMutation, query::IdentityQuery,
@@ -43,6 +44,7 @@ pub struct MutationRooms(
     AccountMutation,
     ActivationMutation,
     SessionsMutation,
+    FactorsMutation,
     RolesMutation,
     ModelsMutation,
     OrgsMutation,

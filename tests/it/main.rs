@@ -19,6 +19,7 @@ mod authz_matrix;
 mod bootstrap;
 mod change_email;
 mod erasure;
+mod factors;
 mod grants_property;
 mod identity;
 mod limits;

@@ -4,6 +4,7 @@
 //! a password to the length that its hash can read, and to hash outside the pool.
 
 pub mod codes;
+pub mod factors;
 pub mod hashing;
 pub mod passwords;
 pub mod policy;

@@ -28,6 +28,8 @@ pub enum Template {
     AddressWanted { user_name: String },
     /// Told at the old address; the new one is masked.
     EmailChanged { user_name: String, new_address: String },
+    /// A second factor was added, changed or taken away.
+    FactorChanged { user_name: String, what: String },
     /// Asks to join an organisation.
     Invitation { organization: String, link: String, days: u64 },
 }
@@ -48,6 +50,7 @@ impl Template {
             Self::ChangeEmail { .. } => "change_email",
             Self::AddressWanted { .. } => "address_wanted",
             Self::EmailChanged { .. } => "email_changed",
+            Self::FactorChanged { .. } => "factor_changed",
             Self::Invitation { .. } => "invitation",
         }
     }
@@ -104,8 +107,21 @@ impl Template {
                      If you did not do this, tell the people who run this service at once."
                 ),
             ),
+            Self::FactorChanged { user_name, what } => factor_changed(user_name, what),
+            ),
         }
     }
+}
+
+fn factor_changed(user_name: &str, what: &str) -> Message {
+    letter(
+        "How you log in was changed",
+        user_name,
+        &format!(
+            "on your account, {what}. If you did not do this, change your password at once, and tell the people who run \
+             this service."
+        ),
+    )
 }
 
 fn already_registered(user_name: &str, public_url: &str) -> Message {
