@@ -108,7 +108,6 @@ impl Template {
                 ),
             ),
             Self::FactorChanged { user_name, what } => factor_changed(user_name, what),
-            ),
         }
     }
 }
