@@ -16,7 +16,7 @@ use crate::{
         applications,
         credentials::hashing::Hasher,
         identity,
-        notifications::channel::Mailer,
+        notifications::{channel::Mailer, sms::Texter},
         roles,
         sessions::{
             keys::{self, Keyring},
@@ -40,6 +40,7 @@ pub struct App {
     pub keyring: Keyring,
     pub live_sessions: LiveSessions,
     pub mailer: Mailer,
+    pub texter: Texter,
     pub metrics: Metrics,
     pub schema: Schema,
     pub default_application: Uuid,
@@ -89,13 +90,15 @@ impl App {
         let db = Db::connect(&config.database).await?;
         migration::run(db.owner()).await?;
         let instance = ids::new(sources.clock.now(), sources.random.as_ref()).simple().to_string();
+        let mailer = Mailer::new(&config.mail)?;
         let app = Self {
             public_url: config.public_url(),
             vault: Vault::new(secret.as_bytes()),
-            hasher: Hasher::new(config.passwords.bcrypt_cost),
+            hasher: Hasher::new(config.passwords.bcrypt_cost, config.passwords.password_min_length),
             keyring: Keyring::default(),
             live_sessions: LiveSessions::default(),
-            mailer: Mailer::new(&config.mail)?,
+            texter: Texter::new(&config, &mailer),
+            mailer,
             metrics: Metrics::new(),
             schema: schema::build(if config.production() {
                 Suggestions::Withheld

@@ -54,7 +54,7 @@ pub struct Issued {
     pub code: String,
 }
 
-/// A code together with a link, for proving `target`. Earlier ones for the same purpose end.
+/// A code together with a link that is good for a day, for proving the address `target`.
 pub async fn issue(
     txn: &Txn,
     ctx: &Ctx,
@@ -63,6 +63,27 @@ pub async fn issue(
     purpose: CodePurpose,
     target: &str,
 ) -> Result<Issued> {
+    let target = target.to_owned();
+    let link = Some(LINK_TTL);
+    issue_new(txn, ctx, NewCode { user_id, application_id, purpose, channel: Channel::Email, target, link })
+        .await
+}
+
+/// A code to be.
+pub struct NewCode {
+    pub user_id: Uuid,
+    pub application_id: Uuid,
+    pub purpose: CodePurpose,
+    pub channel: Channel,
+    /// The address or the number that it is sent to, in the form in which it is compared.
+    pub target: String,
+    /// How long the link is good for; without it there is none, and the token that is handed out leads nowhere.
+    pub link: Option<Duration>,
+}
+
+/// Earlier ones for the same purpose end.
+pub async fn issue_new(txn: &Txn, ctx: &Ctx, new: NewCode) -> Result<Issued> {
+    let NewCode { user_id, application_id, purpose, channel, target, link } = new;
     let now = ctx.now();
     code::Entity::update_many()
         .col_expr(code::Column::ConsumedAt, Expr::value(now))
@@ -79,15 +100,15 @@ pub async fn issue(
         user_id: Set(user_id),
         application_id: Set(application_id),
         purpose: Set(purpose),
-        channel: Set(Channel::Email),
-        target: Set(target.to_owned()),
+        channel: Set(channel),
+        target: Set(target),
         code_hash: Set(Some(ctx.app.vault.code_hash(id.as_bytes(), &issued.code)?)),
-        token_hash: Set(Some(crypto::token_hash(&issued.token))),
+        token_hash: Set(link.map(|_| crypto::token_hash(&issued.token))),
         attempts: Set(0),
         max_attempts: Set(TRIES),
         created_at: Set(now),
         expires_at: Set(now.plus(CODE_TTL)),
-        link_expires_at: Set(Some(now.plus(LINK_TTL))),
+        link_expires_at: Set(link.map(|time| now.plus(time))),
         consumed_at: Set(None),
     }
     .insert(&**txn)

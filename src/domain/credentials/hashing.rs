@@ -16,6 +16,8 @@ use crate::{
 
 pub struct Hasher {
     cost: u32,
+    /// How many characters a new password needs.
+    shortest: usize,
     /// One permit per hash that may be computed at once.
     cores: Arc<Semaphore>,
     /// One permit per request that may be in here, waiting ones included.
@@ -29,10 +31,11 @@ const WAITING_PER_CORE: usize = 8;
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 impl Hasher {
-    pub fn new(cost: u32) -> Arc<Self> {
+    pub fn new(cost: u32, shortest: u8) -> Arc<Self> {
         let cores = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
         Arc::new(Self {
             cost,
+            shortest: usize::from(shortest),
             cores: Arc::new(Semaphore::new(cores)),
             room: Arc::new(Semaphore::new(cores * (1 + WAITING_PER_CORE))),
             nobody: format!("$2b${cost:02}$......................{}", ".".repeat(31)),
@@ -68,6 +71,7 @@ impl Hasher {
         password: &str,
         own: Vec<String>,
     ) -> Result<()> {
+        policy::check_length(field, password, self.shortest)?;
         let password = password.to_owned();
         self.compute(move || policy::judge(field, &password, &own)).await?.map_err(Error::from)
     }
@@ -95,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_whole_password_verifies() {
-        let hasher = Hasher::new(4);
+        let hasher = Hasher::new(4, 8);
         let longest = "ü".repeat(36);
         let hash = hasher.hash(&longest, &SystemRandomness::default()).await.unwrap();
         assert!(hasher.verify(&longest, Some(&hash)).await.unwrap());
@@ -107,7 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_storm_is_shed_with_a_time_to_come_back() {
-        let hasher = Hasher::new(8);
+        let hasher = Hasher::new(8, 8);
         let random = SystemRandomness::default();
         let storm = (0..200).map(|_| hasher.hash("password", &random));
         let answers = futures_util::future::join_all(storm).await;
@@ -120,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_hangs_up_makes_no_room_for_another() {
-        let hasher = Hasher::new(10);
+        let hasher = Hasher::new(10, 8);
         let free = hasher.cores.available_permits();
         let random = SystemRandomness::default();
         let mut hashing = Box::pin(hasher.hash("password", &random));
@@ -131,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_nobody_is_one_that_bcrypt_reads() {
-        let hasher = Hasher::new(4);
+        let hasher = Hasher::new(4, 8);
         assert_eq!(bcrypt::verify("anything", &hasher.nobody).ok(), Some(false));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use entity::{CodePurpose, Secret, Timestamp, UserStatus, registration, user};
+use entity::{Channel, CodePurpose, Secret, Timestamp, UserStatus, registration, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
@@ -32,6 +32,8 @@ use crate::{
 pub struct Registration {
     pub user_name: Option<String>,
     pub email: Option<String>,
+    /// A number to prove later: until then it is only claimed, and nobody's.
+    pub phone: Option<String>,
     pub password: String,
     pub name: Option<String>,
     pub given_name: Option<String>,
@@ -45,6 +47,7 @@ pub struct Registration {
 
 /// What was sent: the same whether or not the account exists.
 pub struct Delivery {
+    pub channel: Channel,
     /// Masked; `None` when a user name was given, for it would tell the address.
     pub destination: Option<String>,
     pub expires_at: Timestamp,
@@ -126,6 +129,7 @@ pub(super) async fn write(txn: &Txn, ctx: &Ctx, judged: &Judged, hash: &Secret) 
     notifications::send(txn, ctx, notice).await?;
     log::record(txn, ctx, NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id)).await?;
     Ok(Delivery {
+        channel: Channel::Email,
         destination: Some(names::masked(&email.address)),
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: RETRY_AFTER,
@@ -151,6 +155,7 @@ fn check(registration: &Registration) -> Result<Email> {
     let Registration {
         user_name,
         email,
+        phone,
         password,
         name,
         given_name,
@@ -167,7 +172,12 @@ fn check(registration: &Registration) -> Result<Email> {
     } else if parsed.is_none() {
         faults.push(Fault::invalid("email", "This is not an email address."));
     }
-    faults.extend(user_name.as_deref().and_then(|name| user_name_fault(name, parsed.as_ref())));
+    if phone.as_deref().is_some_and(|phone| names::phone(phone).is_none()) {
+        faults.push(Fault::invalid("phone", "This is not a phone number such as +911234567890."));
+    }
+    faults.extend(
+        user_name.as_deref().and_then(|name| user_name_fault(name, parsed.as_ref(), phone.as_deref())),
+    );
     if locale.as_deref().is_some_and(|locale| !names::is_language_tag(locale)) {
         faults.push(Fault::invalid("locale", "This is not a language tag such as `de` or `pt-BR`."));
     }
@@ -186,19 +196,27 @@ fn check(registration: &Registration) -> Result<Email> {
 
 /// What a password of this person must not be made of.
 fn own_data(registration: &Registration) -> Vec<String> {
-    let Registration { user_name, email, name, given_name, family_name, .. } = registration;
+    let Registration { user_name, email, phone, name, given_name, family_name, .. } = registration;
     let local = email.as_deref().and_then(|email| email.split('@').next()).map(str::to_owned);
-    [user_name, name, given_name, family_name, email].into_iter().flatten().cloned().chain(local).collect()
+    [user_name, name, given_name, family_name, email, phone]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .chain(local)
+        .collect()
 }
 
-fn user_name_fault(name: &str, email: Option<&Email>) -> Option<Fault> {
+fn user_name_fault(name: &str, email: Option<&Email>, phone: Option<&str>) -> Option<Fault> {
     if let Some(problem) = names::user_name_problem(name) {
         return Some(Fault::invalid("userName", problem));
     }
     if names::is_reserved(name) {
         return Some(taken());
     }
-    let own = email.is_some_and(|email| email.key == names::name_key(name));
+    // A proved number comes before a name in every search, so this one keeps its owner from nothing.
+    let number = names::phone(name);
+    let own = email.is_some_and(|email| email.key == names::name_key(name))
+        || (number.is_some() && number == phone.and_then(names::phone));
     let message = "A user name that looks like an address or a phone number must be your own.";
     let refused = names::looks_like_contact(name.trim()) && !own;
     refused.then(|| Fault::new(ErrorCode::NotAllowed, &["userName"], message))
@@ -245,6 +263,7 @@ async fn insert(
     let Registration {
         user_name: _,
         email: _,
+        phone,
         password: _,
         name,
         given_name,
@@ -254,6 +273,7 @@ async fn insert(
         application_id: _,
         wish: _,
     } = from;
+    let phone = phone.as_deref().and_then(names::phone);
     let row = user::ActiveModel {
         id: Set(ctx.new_id()),
         user_name: Set(user_name.to_owned()),
@@ -268,8 +288,8 @@ async fn insert(
         email: Set(Some(email.address.clone())),
         email_key: Set(Some(email.key.clone())),
         email_verified_at: Set(None),
-        phone: Set(None),
-        phone_key: Set(None),
+        phone: Set(phone.clone()),
+        phone_key: Set(phone),
         phone_verified_at: Set(None),
         created_at: Set(now),
         updated_at: Set(now),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::NoticeKind;
+
 /// A mail to be. It is stored sealed, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "template", rename_all = "snake_case")]
@@ -28,10 +30,43 @@ pub enum Template {
     AddressWanted { user_name: String },
     /// Told at the old address; the new one is masked.
     EmailChanged { user_name: String, new_address: String },
+    /// Lets who forgot the password set another.
+    ResetPassword { user_name: String, link: String, code: String, code_minutes: u64, link_hours: u64 },
+    /// A code alone, by mail or as a text message.
+    Code { user_name: String, code: String, minutes: u64, purpose: Asked },
+    /// Told after the password was changed, by whichever way.
+    PasswordChanged { user_name: String },
+    /// Told after the number was changed; the new one is masked.
+    PhoneChanged { user_name: String, new_number: String },
+    /// Told as a text message to the owner of a number that somebody else wants to have.
+    NumberWanted { user_name: String },
+    /// The second factor of a login, by mail or as a text message.
+    FactorCode { user_name: String, code: String, minutes: u64 },
     /// A second factor was added, changed or taken away.
     FactorChanged { user_name: String, what: String },
     /// Asks to join an organisation.
     Invitation { organization: String, link: String, days: u64 },
+}
+
+/// What a code was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    Login,
+    PasswordReset,
+    Phone,
+    StepUp,
+}
+
+impl Asked {
+    const fn purpose(self) -> &'static str {
+        match self {
+            Self::Login => "to log in",
+            Self::PasswordReset => "to set a new password",
+            Self::Phone => "to confirm that this number is yours",
+            Self::StepUp => "to show that it is you",
+        }
+    }
 }
 
 pub struct Message {
@@ -50,8 +85,34 @@ impl Template {
             Self::ChangeEmail { .. } => "change_email",
             Self::AddressWanted { .. } => "address_wanted",
             Self::EmailChanged { .. } => "email_changed",
+            Self::ResetPassword { .. } => "reset_password",
+            Self::Code { .. } => "code",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::PhoneChanged { .. } => "phone_changed",
+            Self::NumberWanted { .. } => "number_wanted",
+            Self::FactorCode { .. } => "factor_code",
             Self::FactorChanged { .. } => "factor_changed",
             Self::Invitation { .. } => "invitation",
+        }
+    }
+
+    /// The notice that this is, if it can be switched off: what was asked for is always sent.
+    pub const fn notice(&self) -> Option<NoticeKind> {
+        match self {
+            Self::Welcome { .. } => Some(NoticeKind::Welcome),
+            Self::PasswordChanged { .. } => Some(NoticeKind::PasswordChanged),
+            Self::EmailChanged { .. } => Some(NoticeKind::EmailChanged),
+            Self::PhoneChanged { .. } | Self::FactorChanged { .. } => Some(NoticeKind::FactorChanged),
+            Self::VerifyEmail { .. }
+            | Self::AlreadyRegistered { .. }
+            | Self::AlreadyVerified { .. }
+            | Self::ChangeEmail { .. }
+            | Self::AddressWanted { .. }
+            | Self::ResetPassword { .. }
+            | Self::Code { .. }
+            | Self::FactorCode { .. }
+            | Self::NumberWanted { .. }
+            | Self::Invitation { .. } => None,
         }
     }
 
@@ -107,8 +168,59 @@ impl Template {
                      If you did not do this, tell the people who run this service at once."
                 ),
             ),
+            Self::ResetPassword { user_name, link, code, code_minutes, link_hours } => WithCode {
+                subject: "Set a new password",
+                purpose: "to set a new password",
+                button: "Set a new password",
+                otherwise: "If you did not ask for this, ignore this mail: without it nothing changes.",
+                user_name,
+                link,
+                code,
+            }
+            .message(*code_minutes, *link_hours),
+            Self::Code { user_name, code, minutes, purpose } => {
+                code_alone(user_name, code, *minutes, purpose.purpose())
+            }
+            Self::PasswordChanged { user_name } => letter(
+                "Your password was changed",
+                user_name,
+                "the password of your account was changed, and it was logged out elsewhere. If you did not do this, \
+                 set a new password at once, and tell the people who run this service.",
+            ),
+            Self::PhoneChanged { user_name, new_number } => letter(
+                "Your phone number was changed",
+                user_name,
+                &format!(
+                    "your account has a new phone number now: {new_number}. \
+                     If you did not do this, tell the people who run this service at once."
+                ),
+            ),
+            Self::NumberWanted { user_name } => letter(
+                "Somebody wanted to use your number",
+                user_name,
+                "somebody, perhaps you, wanted to set this number for another account. It belongs to your account, and \
+                 nothing was changed. If it was not you, there is nothing to do.",
+            ),
+            Self::FactorCode { user_name, code, minutes } => {
+                code_alone(user_name, code, *minutes, "to finish your login")
+            }
             Self::FactorChanged { user_name, what } => factor_changed(user_name, what),
         }
+    }
+}
+
+/// Short enough for one text message: names may be long, so it has none.
+fn code_alone(user_name: &str, code: &str, minutes: u64, what: &str) -> Message {
+    let end =
+        format!("It is good for {minutes} minutes. Tell it to nobody; if you did not ask for it, ignore it.");
+    Message {
+        subject: format!("Your code {what}"),
+        text: format!("Your code: {code} ({what}). {end}\n"),
+        html: page(&[
+            format!("Hello {},", escape(user_name)),
+            format!("your code {what}: <strong>{}</strong>", escape(code)),
+            end,
+        ]),
     }
 }
 

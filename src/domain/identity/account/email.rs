@@ -3,7 +3,7 @@
 //! The answer does not tell whether the new address is somebody's. If it is, its owner hears of it, and the link is told
 //! to nobody.
 
-use entity::{CodePurpose, UserStatus, user};
+use entity::{Channel, CodePurpose, UserStatus, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::resend::MOST_MESSAGES;
@@ -87,6 +87,7 @@ pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
     notifications::send(&txn, ctx, notice).await?;
     txn.commit().await?;
     Ok(Delivery {
+        channel: Channel::Email,
         destination: Some(names::masked(&email.address)),
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: register::RETRY_AFTER,
