@@ -10,7 +10,7 @@ use crate::{
     context::Ctx,
     domain::{
         audit::query::AuditQuery,
-        credentials::factors::mutation::FactorsMutation,
+        credentials::factors::{logins::ChallengesMutation, mutation::FactorsMutation},
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
             mutation::IdentityMutation, query::IdentityQuery,
@@ -45,6 +45,7 @@ pub struct MutationRooms(
     ActivationMutation,
     SessionsMutation,
     FactorsMutation,
+    ChallengesMutation,
     RolesMutation,
     ModelsMutation,
     OrgsMutation,

@@ -77,6 +77,19 @@ const OPERATIONS: &[(&str, &str)] = &[
         "mutation { finishPasskeyRegistration(input: { challengeId: \"x\", passkey: {} }) { errors { code } } }",
     ),
     ("removePasskey", "mutation { removePasskey(input: { passkeyId: \"x\" }) { errors { code } } }"),
+    (
+        "sendChallengeCode",
+        "mutation { sendChallengeCode(input: { challengeId: \"x\", method: EMAIL_CODE }) { errors { code } } }",
+    ),
+    (
+        "completeLogin",
+        "mutation { completeLogin(input: { challengeId: \"x\", method: TOTP, code: \"x\" }) { errors { code } } }",
+    ),
+    ("startPasskeyLogin", "mutation { startPasskeyLogin { errors { code } } }"),
+    (
+        "loginWithPasskey",
+        "mutation { loginWithPasskey(input: { challengeId: \"x\", passkey: {} }) { errors { code } } }",
+    ),
     ("upsertRoles", "mutation { upsertRoles(input: { roles: [] }) { errors { code } } }"),
     ("upsertModels", "mutation { upsertModels(input: { models: [] }) { errors { code } } }"),
     ("grantRoles", "mutation { grantRoles(input: { userId: \"x\", roleCodes: [] }) { errors { code } } }"),

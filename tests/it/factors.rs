@@ -1,5 +1,7 @@
 //! Second factors: authenticator apps, recovery codes, passkeys, and the challenges that wait for one of them.
 
+mod challenges;
+mod passkey_logins;
 mod passkeys;
 mod totp;
 

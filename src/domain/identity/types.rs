@@ -198,7 +198,8 @@ impl UserObject {
     #[graphql(guard = "Private(self.sees)")]
     async fn mfa(&self, ctx: &Context<'_>) -> Result<Option<MfaStatus>> {
         let factors = loader::load(ctx, FactorsOf(self.row.id)).await?;
-        Ok(factors.map(|factors| MfaStatus::new(&factors, &self.row)))
+        let ctx = ctx.ctx()?;
+        Ok(factors.map(|factors| MfaStatus::new(ctx, &factors, &self.row)))
     }
 
     /// Your passkeys, the oldest first; null for other users.

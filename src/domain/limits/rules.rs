@@ -32,3 +32,5 @@ pub const SECOND_FACTOR: Rule = Rule { name: "second-factor", burst: 10, every: 
 pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(2) };
 /// Messages that one address of the network asks for, whoever gets them.
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };
+/// Logins with a passkey that are begun from one address of the network: each costs a row.
+pub const PASSKEY: Rule = Rule { name: "passkey", burst: 100, every: Duration::from_secs(2) };

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use entity::{ChallengeKind, challenge};
+use entity::{ChallengeKind, Secret, challenge};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Set,
     sea_query::{Expr, SimpleExpr},
@@ -56,7 +56,7 @@ pub async fn put<S: Serialize + Sync>(
     Ok(row.insert(&**txn).await?)
 }
 
-fn seal<S: Serialize>(ctx: &Ctx, id: Uuid, state: &S) -> Result<entity::Secret> {
+fn seal<S: Serialize>(ctx: &Ctx, id: Uuid, state: &S) -> Result<Secret> {
     let mut plain = id.as_bytes().to_vec();
     serde_json::to_writer(&mut plain, state).map_err(Error::internal)?;
     ctx.app.vault.seal(Purpose::Challenge, &plain, ctx.app.random.as_ref())
@@ -125,6 +125,16 @@ pub async fn consume(txn: &Txn, ctx: &Ctx, id: Uuid) -> Result<()> {
         .exec(&**txn)
         .await?;
     if consumed.rows_affected == 0 { Err(fault(ErrorCode::AlreadyUsed).into()) } else { Ok(()) }
+}
+
+/// A code was sent for it: an earlier one is good for nothing.
+pub async fn note_code(txn: &Txn, ctx: &Ctx, id: Uuid, hash: Secret) -> Result<()> {
+    let noted = challenge::Entity::update_many()
+        .col_expr(challenge::Column::CodeHash, Expr::value(hash))
+        .filter(still_open(ctx, id))
+        .exec(&**txn)
+        .await?;
+    if noted.rows_affected == 0 { Err(fault(ErrorCode::AlreadyUsed).into()) } else { Ok(()) }
 }
 
 fn still_open(ctx: &Ctx, id: Uuid) -> SimpleExpr {

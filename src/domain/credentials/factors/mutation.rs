@@ -120,7 +120,7 @@ impl FactorsMutation {
     }
 }
 
-fn shown(started: service::Started) -> (ID, Json) {
+pub(super) fn shown(started: service::Started) -> (ID, Json) {
     let service::Started { challenge_id, options } = started;
     (ids::encode(Kind::Challenge, challenge_id).into(), Json(options))
 }

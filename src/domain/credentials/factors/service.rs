@@ -6,12 +6,14 @@ use entity::{passkey, user};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
-use super::{passkeys, standing, totp};
 pub use super::{
+    answering::{Completion, complete, send_code},
     passkeys::{Started, finish_registration, remove, start_registration},
+    signing_in::{PasskeyLogin, log_in, start as start_login},
     standing::{Factors, Method},
     totp::{Enrolled, confirm, disable, enroll, in_force_since, regenerate},
 };
+use super::{passkeys, standing, totp};
 use crate::{
     authz::{Permission, SignedIn},
     context::Ctx,

@@ -6,7 +6,7 @@ use entity::{passkey, recovery_code, totp_secret, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{context::Ctx, error::Result};
 
 /// What a second factor can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -16,6 +16,19 @@ pub enum Method {
     EmailCode,
     SmsCode,
     Passkey,
+}
+
+impl Method {
+    /// As the API says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "TOTP",
+            Self::RecoveryCode => "RECOVERY_CODE",
+            Self::EmailCode => "EMAIL_CODE",
+            Self::SmsCode => "SMS_CODE",
+            Self::Passkey => "PASSKEY",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +41,7 @@ pub struct Factors {
 
 impl Factors {
     /// What may answer a challenge of this user; nothing while none is asked for.
-    pub fn methods(&self, user: &user::Model) -> Vec<Method> {
+    pub fn methods(&self, ctx: &Ctx, user: &user::Model) -> Vec<Method> {
         if !self.totp {
             return Vec::new();
         }
@@ -41,6 +54,10 @@ impl Factors {
         }
         if user.email.is_some() && user.email_verified_at.is_some() {
             methods.push(Method::EmailCode);
+        }
+        let texts = ctx.app.texter.check("method").is_ok();
+        if texts && user.phone.is_some() && user.phone_verified_at.is_some() {
+            methods.push(Method::SmsCode);
         }
         methods
     }

@@ -3,9 +3,16 @@
 use async_graphql::{Enum, ID, Object, SimpleObject};
 use entity::{passkey, user};
 
-use super::service::{self, Factors};
+use super::{
+    asking::Asked,
+    service::{self, Factors},
+};
 use crate::{
-    graphql::{resilient::Resilient, scalars::DateTime},
+    context::Ctx,
+    graphql::{
+        resilient::Resilient,
+        scalars::{DateTime, Json},
+    },
     ids::{self, Kind},
 };
 
@@ -37,11 +44,36 @@ pub struct MfaStatus {
 }
 
 impl MfaStatus {
-    pub fn new(factors: &Factors, user: &user::Model) -> Self {
+    pub fn new(ctx: &Ctx, factors: &Factors, user: &user::Model) -> Self {
         Self {
             enabled: factors.totp,
-            methods: factors.methods(user).into_iter().map(MfaMethod::from).collect(),
+            methods: factors.methods(ctx, user).into_iter().map(MfaMethod::from).collect(),
             recovery_codes_left: factors.recovery_codes,
+        }
+    }
+}
+
+/// A login that waits for its second factor: answer it with `completeLogin`.
+#[derive(SimpleObject)]
+pub struct LoginChallenge {
+    /// The global id.
+    id: ID,
+    /// What can answer.
+    methods: Vec<MfaMethod>,
+    /// When it runs out.
+    expires_at: DateTime,
+    /// Where PASSKEY can answer: for `navigator.credentials.get()`, as `{ publicKey: … }`, with bytes as base64url.
+    passkey_options: Option<Json>,
+}
+
+impl From<Asked> for LoginChallenge {
+    fn from(asked: Asked) -> Self {
+        let Asked { id, methods, expires_at, passkey_options } = asked;
+        Self {
+            id: ids::encode(Kind::Challenge, id).into(),
+            methods: methods.into_iter().map(MfaMethod::from).collect(),
+            expires_at: DateTime(expires_at),
+            passkey_options: passkey_options.map(Json),
         }
     }
 }
