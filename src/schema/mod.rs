@@ -10,7 +10,7 @@ use crate::{
     context::Ctx,
     domain::{
         audit::query::AuditQuery,
-        credentials::factors::{logins::ChallengesMutation, mutation::FactorsMutation},
+        credentials::factors::{logins::mutation::ChallengesMutation, mutation::FactorsMutation},
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
             mutation::IdentityMutation, query::IdentityQuery,

@@ -60,7 +60,7 @@ fn other_than(code: &str) -> &'static str {
 async fn ada(world: &World) -> (Client, App, Vec<String>) {
     let client = world.user("ada").await;
     let (app, codes) = with_app(world, &client).await;
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     (client, app, codes)
 }
 
@@ -221,7 +221,7 @@ async fn a_challenge_dies_with_its_time_the_account_and_the_factor() {
 
         let bert = world.user("bert").await;
         let (app, _) = with_app(&world, &bert).await;
-        world.pass(Duration::from_secs(60));
+        world.pass(Duration::from_mins(1));
         let waiting = challenge(&world, "bert").await;
         assert_eq!(disable(&bert, password()).await.faults("disableTotp"), [""; 0]);
         let dead = complete(&world.anonymous(), &waiting, "TOTP", json!(app.code(&world, 0))).await;

@@ -73,9 +73,9 @@ async fn a_passkey_is_added_listed_and_removed_by_its_owner_alone() {
 
 #[tokio::test]
 async fn nobody_registers_what_an_authenticator_did_not_make_for_this_place() {
+    type Lie = fn(&mut Authenticator);
     for world in World::each().await {
         let ada = world.user("ada").await;
-        type Lie = fn(&mut Authenticator);
         let lies: [(&str, Lie); 4] = [
             ("another origin", |key| key.origin = "https://evil.example".to_owned()),
             ("another relying party", |key| key.rp_id = "evil.example".to_owned()),

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use entity::{challenge, passkey, recovery_code, totp_secret};
 use futures_util::future::join_all;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
 
 use super::{App, confirm, disable, enroll, notice, password, status, with_app};
-use crate::support::{Backend, World};
+use crate::support::{Authenticator, Backend, PASSWORD, World};
 
 async fn regenerate(client: &crate::support::Client, input: Value) -> crate::support::Answer {
     let document =
@@ -171,5 +173,32 @@ async fn the_status_is_for_oneself_and_for_who_may_update_one() {
             Value::Null,
             "somebody who is also a member elsewhere is not anna's to update"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_export_tells_of_factors_and_no_secret_and_erasing_takes_them_away() {
+    for world in World::each().await {
+        let ada = world.user("ada").await;
+        let (_, codes) = with_app(&world, &ada).await;
+        super::passkeys::register(&ada, &mut Authenticator::new("a key")).await;
+        world.login("ada", PASSWORD).await;
+        let data = ada.run("mutation { exportMyData { data } }").await.ok("/exportMyData/data");
+        let factors = &data["secondFactors"];
+        assert_eq!(
+            (&factors["passkeys"][0]["name"], &factors["recoveryCodesLeft"]),
+            (&json!("Laptop"), &json!(10))
+        );
+        assert!(factors["authenticatorApp"]["confirmedAt"].is_string());
+        assert!(!data.to_string().contains(&codes[0]));
+        let id = ada.run("{ me { id } }").await.ok("/me/id");
+        let document = "mutation ($id: ID!) { deleteUser(input: { userId: $id }) { errors { code } } }";
+        ada.run_with(document, json!({ "id": id })).await.ok("/deleteUser");
+        let db = world.app.db.read();
+        assert_eq!(totp_secret::Entity::find().count(db).await.unwrap(), 0);
+        assert_eq!(recovery_code::Entity::find().count(db).await.unwrap(), 0);
+        assert_eq!(passkey::Entity::find().count(db).await.unwrap(), 0);
+        let waiting = challenge::Entity::find().filter(challenge::Column::UserId.is_not_null());
+        assert_eq!(waiting.count(db).await.unwrap(), 0);
     }
 }

@@ -62,8 +62,8 @@ pub async fn ask(ctx: &Ctx, entering: &Entering) -> Result<Option<Asked>> {
     }
     let (passkey_options, question) = if methods.contains(&Method::Passkey) {
         let held = passkeys::of_user(db, user.id).await?;
-        let ids = held.into_iter().map(|row| row.credential_id.0).collect();
-        Some(webauthn::start_login(ctx, ids)?).unzip()
+        let ids: Vec<_> = held.into_iter().map(|row| row.credential_id.0).collect();
+        Some(webauthn::start_login(ctx, &ids)?).unzip()
     } else {
         (None, None)
     };

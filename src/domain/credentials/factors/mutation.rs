@@ -120,7 +120,7 @@ impl FactorsMutation {
     }
 }
 
-pub(super) fn shown(started: service::Started) -> (ID, Json) {
+pub(in crate::domain::credentials::factors) fn shown(started: service::Started) -> (ID, Json) {
     let service::Started { challenge_id, options } = started;
     (ids::encode(Kind::Challenge, challenge_id).into(), Json(options))
 }
@@ -130,7 +130,7 @@ pub(super) fn shown(started: service::Started) -> (ID, Json) {
 pub struct EnrollTotpInput {
     /// Shown in the app; your user name when it is left out.
     label: Option<String>,
-    /// What `verifyOtp` gives for STEP_UP: needed once your last sign-in is older than 15 minutes.
+    /// What `verifyOtp` gives for `STEP_UP`: needed once your last sign-in is older than 15 minutes.
     proof: Option<String>,
 }
 
@@ -179,7 +179,7 @@ pub struct ConfirmTotpPayload {
 pub struct DisableTotpInput {
     /// Your current password.
     password: Option<String>,
-    /// Or what `verifyOtp` gives for STEP_UP.
+    /// Or what `verifyOtp` gives for `STEP_UP`.
     proof: Option<String>,
 }
 
@@ -197,7 +197,7 @@ pub struct DisableTotpPayload {
 pub struct RegenerateRecoveryCodesInput {
     /// Your current password.
     password: Option<String>,
-    /// Or what `verifyOtp` gives for STEP_UP.
+    /// Or what `verifyOtp` gives for `STEP_UP`.
     proof: Option<String>,
 }
 
@@ -215,7 +215,7 @@ pub struct RegenerateRecoveryCodesPayload {
 pub struct StartPasskeyRegistrationInput {
     /// A name by which you know it again, such as that of the device.
     name: String,
-    /// What `verifyOtp` gives for STEP_UP: needed once your last sign-in is older than 15 minutes.
+    /// What `verifyOtp` gives for `STEP_UP`: needed once your last sign-in is older than 15 minutes.
     proof: Option<String>,
 }
 
@@ -253,7 +253,7 @@ pub struct FinishPasskeyRegistrationPayload {
 pub struct RemovePasskeyInput {
     /// The passkey.
     passkey_id: ID,
-    /// What `verifyOtp` gives for STEP_UP: needed once your last sign-in is older than 15 minutes.
+    /// What `verifyOtp` gives for `STEP_UP`: needed once your last sign-in is older than 15 minutes.
     proof: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{passkey, user};
 use sea_orm::{ConnectionTrait, EntityTrait};
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 pub use super::{
@@ -16,12 +17,14 @@ pub use super::{
 use super::{passkeys, standing, totp};
 use crate::{
     authz::{Permission, SignedIn},
+    clock::rfc3339,
     context::Ctx,
     domain::{
         limits::{rules, service as limits},
         roles::authority,
     },
     error::{Error, ErrorCode, Result},
+    ids::{self, Kind},
 };
 
 pub(super) fn caller(ctx: &Ctx) -> Result<&SignedIn> {
@@ -53,6 +56,23 @@ pub async fn passkeys_of(ctx: &Ctx, user_id: Uuid) -> Result<Option<Vec<passkey:
         return Ok(None);
     }
     Ok(Some(passkeys::of_user(ctx.app.db.read(), user_id).await?))
+}
+
+/// What is held about this person's factors, for them to take along. Never what would open the account.
+pub async fn exported<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Json> {
+    let app = in_force_since(db, user_id).await?;
+    let app = app.map(|row| json!({ "label": row.label, "confirmedAt": row.confirmed_at.map(rfc3339) }));
+    let passkey = |row: passkey::Model| {
+        json!({
+            "id": ids::encode(Kind::Passkey, row.id),
+            "name": row.name,
+            "createdAt": rfc3339(row.created_at),
+            "lastUsedAt": row.last_used_at.map(rfc3339),
+        })
+    };
+    let passkeys: Vec<_> = passkeys::of_user(db, user_id).await?.into_iter().map(passkey).collect();
+    let left = standing::of_user(db, user_id).await?.recovery_codes;
+    Ok(json!({ "authenticatorApp": app, "passkeys": passkeys, "recoveryCodesLeft": left }))
 }
 
 /// A code of the caller's authenticator app, as a step-up: right, and used up.

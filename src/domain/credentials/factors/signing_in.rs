@@ -57,7 +57,7 @@ pub async fn start(ctx: &Ctx, identifier: Option<&str>) -> Result<Started> {
             }
         }
     };
-    let (options, question) = webauthn::start_login(ctx, offered)?;
+    let (options, question) = webauthn::start_login(ctx, &offered)?;
     let kind = ChallengeKind::PasskeyLogin;
     let txn = ctx.app.db.begin().await?;
     let user_id = if let Whom::User(id) = whom { Some(id) } else { None };

@@ -50,7 +50,6 @@ pub struct Person<'a> {
 /// What the browser is told, and what its answer is judged by.
 pub fn start_registration(ctx: &Ctx, person: Person<'_>) -> Result<(Json, PasskeyRegistration)> {
     let Person { id, user_name, name, held } = person;
-    let held = held.into_iter().map(Into::into).collect();
     let (options, state) = relying_party(ctx)?
         .start_passkey_registration(id, user_name, name, Some(held))
         .map_err(Error::internal)?;
@@ -78,7 +77,7 @@ pub fn finish_registration(
 pub struct Question(DiscoverableAuthentication);
 
 /// What the browser is told: to use one of these passkeys, or (without any) whichever it finds.
-pub fn start_login(ctx: &Ctx, passkey_ids: Vec<Vec<u8>>) -> Result<(Json, Question)> {
+pub fn start_login(ctx: &Ctx, passkey_ids: &[Vec<u8>]) -> Result<(Json, Question)> {
     let (mut options, state) =
         relying_party(ctx)?.start_discoverable_authentication().map_err(Error::internal)?;
     options.mediation = None;

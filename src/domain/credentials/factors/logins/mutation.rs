@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
-use super::{
+use super::super::{
     answering::Completion,
     service::{self, PasskeyLogin},
     types::MfaMethod,
@@ -26,7 +26,7 @@ pub struct ChallengesMutation;
 
 #[Object(guard = "crate::graphql::guard::Closed")]
 impl ChallengesMutation {
-    /// Sends a code for a login that waits for its second factor: EMAIL_CODE to the proved address, SMS_CODE to the
+    /// Sends a code for a login that waits for its second factor: `EMAIL_CODE` to the proved address, `SMS_CODE` to the
     /// proved number. An earlier code is good for nothing then.
     #[graphql(guard = "Public")]
     async fn send_challenge_code(
@@ -66,7 +66,7 @@ impl ChallengesMutation {
         let StartPasskeyLoginInput { identifier } = input.unwrap_or_default();
         let outcome = service::start_login(ctx.ctx()?, identifier.as_deref()).await;
         let (started, errors) = payload(outcome)?;
-        let (challenge_id, options) = started.map(super::mutation::shown).unzip();
+        let (challenge_id, options) = started.map(super::super::mutation::shown).unzip();
         Ok(Some(StartPasskeyLoginPayload { challenge_id, options, errors }))
     }
 
@@ -87,7 +87,7 @@ impl ChallengesMutation {
 pub struct SendChallengeCodeInput {
     /// What the login gave.
     challenge_id: ID,
-    /// EMAIL_CODE or SMS_CODE, if the challenge lists it.
+    /// `EMAIL_CODE` or `SMS_CODE`, if the challenge lists it.
     method: MfaMethod,
 }
 
