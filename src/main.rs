@@ -26,6 +26,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+mod commands;
 mod doctor;
 
 #[global_allocator]
@@ -50,6 +51,9 @@ enum Command {
     /// Look after administrators
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Look after the keys that sign access tokens
+    #[command(subcommand)]
+    Keys(commands::keys::KeysCommand),
     /// Say what is in order and what is not
     Doctor(Config),
     /// Ask a running service whether it is ready: for health checks of containers
@@ -112,6 +116,7 @@ fn start() -> Outcome {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Admin(AdminCommand::Create(create)) => create_admin(*create).await,
+            Command::Keys(command) => commands::keys::run(command).await,
             Command::Doctor(config) => doctor::examine(config).await,
             Command::Health(config) => health(&config).await,
         }

@@ -64,6 +64,11 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("declineInvitation", "mutation { declineInvitation(input: { token: \"x\" }) { errors { code } } }"),
     ("login", "mutation { login(input: { identifier: \"x\", password: \"y\" }) { errors { code } } }"),
     ("logout", "mutation { logout(input: { refreshToken: \"nonsense\" }) { endedSessions } }"),
+    (
+        "refreshTokens",
+        "mutation { refreshTokens(input: { refreshToken: \"nonsense\" }) { errors { code } } }",
+    ),
+    ("endSessions", "mutation { endSessions(input: { userId: \"user_nobody\" }) { errors { code } } }"),
     ("upsertRoles", "mutation { upsertRoles(input: { roles: [] }) { errors { code } } }"),
     ("upsertModels", "mutation { upsertModels(input: { models: [] }) { errors { code } } }"),
     ("grantRoles", "mutation { grantRoles(input: { userId: \"x\", roleCodes: [] }) { errors { code } } }"),
@@ -249,7 +254,7 @@ async fn a_stranger_reads_no_private_field_of_a_user() {
                     format!("{field} {{ code }}")
                 } else if *field == "models" {
                     "models { uuid }".to_owned()
-                } else if ["invitations", "memberships"].contains(field) {
+                } else if ["apiKeys", "invitations", "memberships", "sessions"].contains(field) {
                     format!("{field} {{ totalCount }}")
                 } else {
                     (*field).to_owned()

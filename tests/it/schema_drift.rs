@@ -52,7 +52,10 @@ fn differences(described: &Schema, found: &Schema) -> Vec<String> {
 
 fn described_by_entities(backend: DbBackend) -> Schema {
     [
+        columns_of::<entity::api_key::Entity>(backend),
         columns_of::<entity::application::Entity>(backend),
+        columns_of::<entity::attempt::Entity>(backend),
+        columns_of::<entity::device_token::Entity>(backend),
         columns_of::<entity::event::Entity>(backend),
         columns_of::<entity::event_target::Entity>(backend),
         columns_of::<entity::grant::Entity>(backend),
@@ -66,6 +69,7 @@ fn described_by_entities(backend: DbBackend) -> Schema {
         columns_of::<entity::organization::Entity>(backend),
         columns_of::<entity::password::Entity>(backend),
         columns_of::<entity::pending_membership::Entity>(backend),
+        columns_of::<entity::proof::Entity>(backend),
         columns_of::<entity::refresh_token::Entity>(backend),
         columns_of::<entity::registration::Entity>(backend),
         columns_of::<entity::role::Entity>(backend),

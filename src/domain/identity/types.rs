@@ -15,6 +15,7 @@ use crate::{
             members::types::MembershipConnection, types::Organization,
         },
         roles::{loaders::RolesOf, types::Role},
+        sessions::types::SessionConnection,
     },
     graphql::{
         connection::PageInfo,
@@ -186,6 +187,20 @@ impl UserObject {
         let proved = self.row.email_verified_at.and(self.row.email_key.clone());
         let page = PageArgs { first, after, last, before };
         Ok(Some(InvitationConnection::waiting_for(ctx, proved, page).await?))
+    }
+
+    /// Where the user is logged in, the newest first: for the users themselves, and for those who may end their sessions.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<SessionConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(SessionConnection::of_user(ctx, self.row.id, page).await?))
     }
 
     /// When the account was made.

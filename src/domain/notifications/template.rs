@@ -28,6 +28,10 @@ pub enum Template {
     AddressWanted { user_name: String },
     /// Told at the old address; the new one is masked.
     EmailChanged { user_name: String, new_address: String },
+    /// Somebody logged in on a device that is not known.
+    NewDevice { user_name: String, device: String, ip: String, at: String },
+    /// A refresh token came twice: one of those who hold it stole it.
+    SessionReused { user_name: String, device: String },
     /// Asks to join an organisation.
     Invitation { organization: String, link: String, days: u64 },
 }
@@ -48,6 +52,8 @@ impl Template {
             Self::ChangeEmail { .. } => "change_email",
             Self::AddressWanted { .. } => "address_wanted",
             Self::EmailChanged { .. } => "email_changed",
+            Self::NewDevice { .. } => "new_device",
+            Self::SessionReused { .. } => "session_reused",
             Self::Invitation { .. } => "invitation",
         }
     }
@@ -55,6 +61,8 @@ impl Template {
     pub fn render(&self) -> Message {
         match self {
             Self::Invitation { organization, link, days } => invitation(organization, link, *days),
+            Self::NewDevice { user_name, device, ip, at } => new_device(user_name, device, ip, at),
+            Self::SessionReused { user_name, device } => session_reused(user_name, device),
             Self::VerifyEmail { user_name, link, code, code_minutes, link_hours, asked_from } => WithCode {
                 subject: "Confirm your address",
                 purpose: "to confirm your address and finish your registration",
@@ -116,6 +124,28 @@ fn already_registered(user_name: &str, public_url: &str) -> Message {
             "somebody, perhaps you, tried to register with this address at {public_url}. \
              You already have an account there, with the user name {user_name}. Nothing was changed. \
              If it was not you, there is nothing to do."
+        ),
+    )
+}
+
+fn new_device(user_name: &str, device: &str, ip: &str, at: &str) -> Message {
+    letter(
+        "A new device logged in to your account",
+        user_name,
+        &format!(
+            "somebody, probably you, logged in to your account on a device that we have not seen before: {device}, from \
+             the address {ip}, at {at}. If it was not you, change your password at once: that ends every other session."
+        ),
+    )
+}
+
+fn session_reused(user_name: &str, device: &str) -> Message {
+    letter(
+        "One of your sessions was ended for your safety",
+        user_name,
+        &format!(
+            "a key that works only once was shown twice for your session on {device}. Somebody may have copied it, so \
+             the session was ended, for everybody. Log in again; if this happens more often, change your password."
         ),
     )
 }
