@@ -13,6 +13,7 @@ use crate::{
     crypto::{self, Purpose, Random, SystemRandomness, Vault},
     db::Db,
     domain::{
+        api_keys::live::LiveKeys,
         applications,
         credentials::hashing::Hasher,
         identity,
@@ -39,6 +40,7 @@ pub struct App {
     pub hasher: Arc<Hasher>,
     pub keyring: Keyring,
     pub live_sessions: LiveSessions,
+    pub live_keys: LiveKeys,
     pub mailer: Mailer,
     pub metrics: Metrics,
     pub schema: Schema,
@@ -95,6 +97,7 @@ impl App {
             hasher: Hasher::new(config.passwords.bcrypt_cost),
             keyring: Keyring::default(),
             live_sessions: LiveSessions::default(),
+            live_keys: LiveKeys::default(),
             mailer: Mailer::new(&config.mail)?,
             metrics: Metrics::new(),
             schema: schema::build(if config.production() {

@@ -20,10 +20,11 @@ pub enum Kind {
     Event,
     Model,
     Invitation,
+    ApiKey,
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::User,
         Self::Organization,
         Self::Membership,
@@ -33,6 +34,7 @@ impl Kind {
         Self::Event,
         Self::Model,
         Self::Invitation,
+        Self::ApiKey,
     ];
 
     pub const fn prefix(self) -> &'static str {
@@ -46,6 +48,7 @@ impl Kind {
             Self::Event => "evt",
             Self::Model => "model",
             Self::Invitation => "inv",
+            Self::ApiKey => "key",
         }
     }
 

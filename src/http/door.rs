@@ -10,7 +10,10 @@ use crate::{
     app::App,
     authz::Actor,
     context::{Ctx, RequestInfo},
-    domain::sessions::service as sessions,
+    domain::{
+        api_keys::{self, secret},
+        sessions::service as sessions,
+    },
     error::Error,
     graphql::limits::Limits,
     schema,
@@ -36,8 +39,8 @@ impl Engine for Door {
         let info = parts.extensions.get::<Arc<RequestInfo>>().cloned().unwrap_or_default();
         let actor = match credential(&parts.headers)? {
             None => Actor::Anonymous,
-            Some(token) => match sessions::authenticate(&self.app, token).await {
-                Ok(Some(user)) => Actor::User(user),
+            Some(token) => match who(&self.app, token).await {
+                Ok(Some(actor)) => actor,
                 Ok(None) => return Err(unauthenticated()),
                 Err(error) => return Err(failed(&error)),
             },
@@ -60,6 +63,14 @@ impl Engine for Door {
     }
 }
 
+/// Who shows this access token or API key.
+async fn who(app: &App, token: &str) -> crate::error::Result<Option<Actor>> {
+    if secret::looks_like_one(token) {
+        return Ok(api_keys::live::find(app, token).await?.map(Actor::ApiKey));
+    }
+    Ok(sessions::authenticate(app, token).await?.map(Actor::User))
+}
+
 /// The token of the request, if it shows one. A header that cannot be understood is refused: whoever sends one means
 /// to be somebody.
 fn credential(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
@@ -79,7 +90,7 @@ fn unauthenticated() -> Refusal {
     Refusal {
         status: StatusCode::UNAUTHORIZED,
         code: "UNAUTHENTICATED",
-        message: "The access token is not valid, or its session has ended.".into(),
+        message: "The access token or API key is not valid, or its session has ended.".into(),
         retry_after: None,
     }
 }

@@ -9,6 +9,7 @@ use async_graphql::{EmptySubscription, MergedObject, Request, Response};
 use crate::{
     context::Ctx,
     domain::{
+        api_keys::mutation::ApiKeysMutation,
         audit::query::AuditQuery,
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
@@ -17,7 +18,7 @@ use crate::{
         models::{mutation::ModelsMutation, query::ModelsQuery},
         orgs::{invitations::mutation::InvitationsMutation, mutation::OrgsMutation, query::OrgsQuery},
         roles::{mutation::RolesMutation, query::RolesQuery},
-        sessions::mutation::SessionsMutation,
+        sessions::{mutation::SessionsMutation, query::SessionsQuery},
     },
     graphql::{errors, loader, resilient::Resilient},
 };
@@ -31,6 +32,7 @@ pub struct QueryRooms(
     RolesQuery,
     ModelsQuery,
     AuditQuery,
+    SessionsQuery,
     node::NodeQuery,
     entities::FederationQuery,
 );
@@ -43,6 +45,7 @@ pub struct MutationRooms(
     AccountMutation,
     ActivationMutation,
     SessionsMutation,
+    ApiKeysMutation,
     RolesMutation,
     ModelsMutation,
     OrgsMutation,

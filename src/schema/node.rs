@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     context::Ctx,
     domain::{
+        api_keys::{service as api_keys, types::ApiKey},
         audit::{service as audit, types::Event},
         identity::{service as identity, types::User},
         models::{service as models, types::Model},
@@ -37,6 +38,7 @@ pub enum Node {
     Session(Session),
     Event(Event),
     Model(Model),
+    ApiKey(ApiKey),
 }
 
 #[derive(Default)]
@@ -99,6 +101,9 @@ async fn find(ctx: &Ctx, texts: &[ID]) -> crate::error::Result<Vec<Option<Node>>
     }
     for (id, row) in models::by_ids(ctx, of(Kind::Model)).await? {
         found.insert((Kind::Model, id), Node::Model(row.into()));
+    }
+    for (id, row) in api_keys::by_ids(ctx, of(Kind::ApiKey)).await? {
+        found.insert((Kind::ApiKey, id), Node::ApiKey(row.into()));
     }
     Ok(ids.into_iter().map(|key| key.and_then(|key| found.get(&key).cloned())).collect())
 }

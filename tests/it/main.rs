@@ -14,6 +14,7 @@
 
 mod account;
 mod activation;
+mod api_keys;
 mod audit;
 mod authz_matrix;
 mod bootstrap;
@@ -22,6 +23,7 @@ mod ending;
 mod erasure;
 mod grants_property;
 mod guessing;
+mod housekeeping;
 mod identity;
 mod key_rotation;
 mod limits;

@@ -9,6 +9,7 @@ use sea_orm::Order;
 use super::service::{self, Seen};
 use crate::{
     domain::{
+        api_keys::types::ApiKeyConnection,
         models::{loaders::ModelsOf, types::Model},
         orgs::{
             invitations::types::InvitationConnection, loaders::PrimaryOf,
@@ -201,6 +202,20 @@ impl UserObject {
     ) -> Result<Option<SessionConnection>> {
         let page = PageArgs { first, after, last, before };
         Ok(Some(SessionConnection::of_user(ctx, self.row.id, page).await?))
+    }
+
+    /// What programs show in place of the user, the newest first: for the users themselves.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<ApiKeyConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(ApiKeyConnection::of_user(ctx, self.row.id, page).await?))
     }
 
     /// When the account was made.
