@@ -19,6 +19,7 @@ let denizen;
 let web;
 let browser;
 let origin;
+let renews;
 
 before(async () => {
   const built = await run('npm', ['run', '--silent', 'build'], { cwd: WEB });
@@ -26,7 +27,7 @@ before(async () => {
   const port = await freePort();
   origin = `http://127.0.0.1:${port}`;
   // The page renews tokens half a minute before their end: with these it renews before every request.
-  const renews = (await schema()).includes('refreshTokens(');
+  renews = (await schema()).includes('refreshTokens(');
   denizen = await startDenizen({
     env: { DENIZEN_PUBLIC_URL: origin, ...(renews && { DENIZEN_ACCESS_TOKEN_TTL: '20s' }) },
   });
@@ -78,6 +79,7 @@ test('sign up, confirm by code, log in, see and change the profile, log out', as
   await page.getByRole('button', { name: 'Log out' }).click();
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
   assert.deepEqual(seen.problems, []);
+  if (renews) assert.ok(seen.renewals >= 3, `${seen.renewals} renewals`);
   await close();
 });
 
@@ -160,10 +162,11 @@ test('somebody invited who has no account joins by signing up', async () => {
 async function visit({ width, height, colorScheme = 'light' }) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme });
   const page = await context.newPage();
-  const seen = { problems: [] };
+  const seen = { problems: [], renewals: 0 };
   page.on('console', (message) => message.type() === 'error' && seen.problems.push(message.text()));
   page.on('pageerror', (error) => seen.problems.push(String(error)));
   page.on('request', (request) => {
+    if (request.postData()?.includes('refreshTokens(')) seen.renewals += 1;
     if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) seen.problems.push(request.url());
   });
   return { page, seen, close: () => context.close() };
