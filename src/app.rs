@@ -15,8 +15,9 @@ use crate::{
     domain::{
         applications,
         credentials::hashing::Hasher,
+        events::tail::Tail,
         identity,
-        notifications::channel::Mailer,
+        notifications::{channel::Mailer, sms::Texter},
         roles,
         sessions::{
             keys::{self, Keyring},
@@ -40,7 +41,10 @@ pub struct App {
     pub hasher: Arc<Hasher>,
     pub keyring: Keyring,
     pub live_sessions: LiveSessions,
+    /// Every event shortly after its commit, for subscriptions.
+    pub tail: Tail,
     pub mailer: Mailer,
+    pub texter: Texter,
     pub metrics: Metrics,
     pub schema: Schema,
     pub default_application: Uuid,
@@ -91,13 +95,16 @@ impl App {
         migration::run(db.owner()).await?;
         let ids = ids::Sequence::default();
         let instance = ids.next(sources.clock.now(), sources.random.as_ref()).simple().to_string();
+        let mailer = Mailer::new(&config.mail)?;
         let app = Self {
             public_url: config.public_url(),
             vault: Vault::new(secret.as_bytes()),
-            hasher: Hasher::new(config.passwords.bcrypt_cost),
+            hasher: Hasher::new(config.passwords.bcrypt_cost, config.passwords.password_min_length),
             keyring: Keyring::default(),
             live_sessions: LiveSessions::default(),
-            mailer: Mailer::new(&config.mail)?,
+            tail: Tail::default(),
+            texter: Texter::new(&config, &mailer),
+            mailer,
             metrics: Metrics::new(),
             schema: schema::build(if config.production() {
                 Suggestions::Withheld

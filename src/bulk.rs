@@ -1,6 +1,9 @@
 //! What bulk mutations have in common: how many items one call takes, and whether it is in earnest.
 
-use crate::error::{ErrorCode, Fault};
+use crate::{
+    db::Txn,
+    error::{Error, ErrorCode, Fault, Result},
+};
 
 /// How many items one call takes.
 pub const AT_ONCE: usize = 100;
@@ -18,6 +21,23 @@ impl Run {
     pub fn unless_dry(dry_run: Option<bool>) -> Self {
         if dry_run == Some(true) { Self::Dry } else { Self::Real }
     }
+
+    /// Ends the transaction in which everything was done: with the commit, and what was made or changed; or, when it was
+    /// only tried, with nothing.
+    pub async fn end<T>(self, txn: Txn, done: Vec<T>) -> Result<Vec<T>> {
+        match self {
+            Self::Dry => Ok(Vec::new()),
+            Self::Real => {
+                txn.commit().await?;
+                Ok(done)
+            }
+        }
+    }
+}
+
+/// Nothing of it, if anything is at fault: every fault at once.
+pub fn refuse(faults: Vec<Fault>) -> Result<()> {
+    if faults.is_empty() { Ok(()) } else { Err(Error::Faults(faults)) }
 }
 
 /// Refuses a list that is too long, at the list.

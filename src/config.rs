@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 
 pub use self::{
     file::{misspelt_variables, with_file},
-    values::{DatabaseUrl, Network, PublicUrl, SecretKey, Sensitive, parse_duration},
+    values::{DatabaseUrl, Network, Origin, PublicUrl, SecretKey, Sensitive, parse_duration},
 };
 
 #[derive(Args, Clone, Debug)]
@@ -76,6 +76,10 @@ pub struct Server {
     /// that know neither `@authenticated` nor `@requiresScopes`
     #[arg(long, env = "DENIZEN_SUBGRAPH_SECURITY", default_value = "on")]
     pub subgraph_security: Switch,
+    /// Origins of front ends that browsers may call the API from, beside the service's own, as
+    /// `https://app.example.org,http://localhost:5173`
+    #[arg(long, env = "DENIZEN_ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<Origin>,
     /// How many connections may be open at once
     #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,
@@ -145,6 +149,9 @@ pub struct Passwords {
     /// How hard a password hash is to compute; production refuses less than 10
     #[arg(long, env = "DENIZEN_BCRYPT_COST", default_value_t = 12, value_parser = clap::value_parser!(u32).range(4..=16))]
     pub bcrypt_cost: u32,
+    /// How many characters a new password needs: 15 are recommended where it is the only factor
+    #[arg(long, env = "DENIZEN_PASSWORD_MIN_LENGTH", default_value_t = 8, value_parser = clap::value_parser!(u8).range(8..=64))]
+    pub password_min_length: u8,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -157,6 +164,31 @@ pub struct Mail {
     /// The sender of every mail
     #[arg(long, env = "DENIZEN_MAIL_FROM", default_value = "Denizen <no-reply@localhost>")]
     pub mail_from: String,
+    /// Which notices are mailed, as `welcome,new-device`; `none` for none. What carries a code or a link is always sent
+    #[arg(
+        long,
+        env = "DENIZEN_NOTICES",
+        value_delimiter = ',',
+        default_value = "welcome,new-device,password-changed,email-changed,factor-changed"
+    )]
+    pub notices: Vec<NoticeKind>,
+}
+
+/// What people are told without having asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NoticeKind {
+    /// The registration is complete
+    Welcome,
+    /// Somebody logged in from a device that was not seen before
+    NewDevice,
+    /// The password was changed or reset
+    PasswordChanged,
+    /// The address was changed: told at the old one
+    EmailChanged,
+    /// A second factor or the phone number was changed
+    FactorChanged,
+    /// No notice at all
+    None,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -32,6 +32,8 @@ pub struct Db {
     write: DatabaseConnection,
     /// Rung after each commit: there may be work for the worker.
     pub committed: Arc<Notify>,
+    /// The same for whoever reads the tail of the log: one bell wakes one sleeper.
+    pub recorded: Arc<Notify>,
     statements: Arc<AtomicU64>,
 }
 
@@ -79,7 +81,7 @@ impl Db {
         } else {
             write = read.clone();
         }
-        Ok(Self { read, write, committed: Arc::new(Notify::new()), statements })
+        Ok(Self { read, write, committed: Arc::default(), recorded: Arc::default(), statements })
     }
 
     /// How many statements were sent so far.
@@ -108,7 +110,8 @@ impl Db {
             ..TransactionOptions::default()
         };
         let inner = self.write.begin_with_options(options).await?;
-        Ok(Txn { inner, committed: Arc::clone(&self.committed) })
+        let bells = [&self.committed, &self.recorded].map(Arc::clone);
+        Ok(Txn { inner, bells })
     }
 
     /// Whether the database answers.
@@ -150,7 +153,7 @@ fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
 /// A transaction that writes.
 pub struct Txn {
     inner: DatabaseTransaction,
-    committed: Arc<Notify>,
+    bells: [Arc<Notify>; 2],
 }
 
 impl Txn {
@@ -171,7 +174,9 @@ impl Txn {
 
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await?;
-        self.committed.notify_one();
+        for bell in self.bells {
+            bell.notify_one();
+        }
         Ok(())
     }
 }

@@ -30,6 +30,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+mod commands;
 mod doctor;
 
 #[global_allocator]
@@ -54,6 +55,10 @@ enum Command {
     /// Look after administrators
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Bring users in from a file; a run that was interrupted is repeated
+    Import(Box<commands::import::Import>),
+    /// Write every user to a file that `import` reads
+    Export(Box<commands::export::Export>),
     /// Say what is in order and what is not
     Doctor(Config),
     /// Ask a running service whether it is ready: for health checks of containers
@@ -113,6 +118,8 @@ fn start() -> Outcome {
             }
             Command::Schema(args) => print_schema(&args),
             Command::Admin(AdminCommand::Create(create)) => create_admin(*create).await,
+            Command::Import(import) => commands::import::run(*import).await,
+            Command::Export(export) => commands::export::run(*export).await,
             Command::Doctor(config) => doctor::examine(config).await,
             Command::Health(config) => health(&config).await,
         }

@@ -9,6 +9,7 @@ use crate::{
     app::App,
     context::Ctx,
     domain::{
+        credentials,
         events::jobs::{self, Claimed, Job},
         identity, notifications,
     },
@@ -97,7 +98,10 @@ async fn perform(ctx: &Ctx, job: &Job) -> Result<()> {
         Job::ResendVerification { user_id: Some(user_id) } => {
             identity::account::service::send_verification_again(ctx, *user_id).await
         }
-        Job::ResendVerification { user_id: None } => Ok(()),
+        Job::SendCode { user_id: Some(user_id), asked, way } => {
+            credentials::otp::send(ctx, *user_id, *asked, *way).await
+        }
+        Job::ResendVerification { user_id: None } | Job::SendCode { user_id: None, .. } => Ok(()),
     }
 }
 
@@ -113,6 +117,6 @@ async fn put_back(ctx: &Ctx, claimed: &Claimed, error: &Error) -> Result<()> {
             notifications::service::give_up(ctx, *notification_id).await
         }
         // The person asks again.
-        Some(Job::ResendVerification { .. }) | None => Ok(()),
+        Some(Job::ResendVerification { .. } | Job::SendCode { .. }) | None => Ok(()),
     }
 }

@@ -1,7 +1,8 @@
 // Owns the wire: GraphQL over HTTP to the same origin, with the token of the signed-in person. It knows no
 // component, and the only answers that it reads are those of signing in and out.
 import type { FetcherOpts, FetcherParams } from '@graphiql/toolkit';
-import { Kind, parse, type ExecutionResult } from 'graphql';
+import { getOperationAST, Kind, parse, type ExecutionResult } from 'graphql';
+import { follow } from './follow';
 import { currentSession, endSession, startSession, type Session } from './session';
 
 const ENDPOINT = '/graphql';
@@ -50,12 +51,16 @@ function bearer(session: Session): Record<string, string> {
   return { authorization: `Bearer ${session.accessToken}` };
 }
 
+type Results = ExecutionResult | AsyncIterableIterator<ExecutionResult>;
+
 /** What GraphiQL sends its requests with. An Authorization header that the user typed wins over the session. */
-export async function sendAsSignedIn(params: FetcherParams, options?: FetcherOpts): Promise<ExecutionResult> {
+export async function sendAsSignedIn(params: FetcherParams, options?: FetcherOpts): Promise<Results> {
   const typed = new Headers(options?.headers);
   const session = typed.has('authorization') ? null : currentSession();
   const headers = session ? new Headers({ ...options?.headers, ...bearer(session) }) : typed;
-  const { status, body } = await post<Record<string, unknown>>(withItsOwnName(params), headers);
+  const named = withItsOwnName(params);
+  if (isSubscription(named)) return follow(named, headers.get('authorization'));
+  const { status, body } = await post<Record<string, unknown>>(named, headers);
   if (session && isRefused(status, body)) endSession(session, 'refused');
   return body;
 }
@@ -71,6 +76,14 @@ function withItsOwnName(params: FetcherParams): FetcherParams {
   } catch {
     // Not a document: the server says what is wrong with it.
     return params;
+  }
+}
+
+function isSubscription(params: FetcherParams): boolean {
+  try {
+    return getOperationAST(parse(params.query), params.operationName)?.operation === 'subscription';
+  } catch {
+    return false;
   }
 }
 

@@ -92,6 +92,11 @@ impl PublicUrl {
         self.0.starts_with("https://")
     }
 
+    /// What a browser calls the place where our own pages come from.
+    pub fn origin(&self) -> Origin {
+        Origin(url::Url::parse(&self.0).map(|url| url.origin().ascii_serialization()).unwrap_or_default())
+    }
+
     /// A link to one of our pages that carries a token.
     pub fn link(&self, page: &str, token: &str) -> String {
         format!("{}/{page}?token={token}", self.0)
@@ -109,6 +114,30 @@ impl FromStr for PublicUrl {
             return Err(problem());
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+/// Where a front end comes from, as a browser writes it in the header `Origin`: `https://app.example.org`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let problem = || format!("{text:?} is not an origin such as https://app.example.org");
+        let url = url::Url::parse(text.trim()).map_err(|_| problem())?;
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !bare || !url.username().is_empty() {
+            return Err(problem());
+        }
+        Ok(Self(url.origin().ascii_serialization()))
     }
 }
 
@@ -231,6 +260,19 @@ mod tests {
         let all: Network = "::/0".parse().unwrap();
         assert!(all.contains("2001:db8::1".parse().unwrap()) && !all.contains("1.1.1.1".parse().unwrap()));
         assert!("10.0.0.0/33".parse::<Network>().is_err());
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        let origin = |text: &str| text.parse::<Origin>().map(|origin| origin.0);
+        assert_eq!(origin("https://App.Example.org:443/").as_deref(), Ok("https://app.example.org"));
+        assert_eq!(origin("http://localhost:5173").as_deref(), Ok("http://localhost:5173"));
+        for wrong in
+            ["*", "null", "app.example.org", "https://a.example/path", "ftp://a", "https://u@a.example"]
+        {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(PublicUrl::local(80).origin().as_str(), "http://localhost");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The kit that the rooms build their GraphQL from. It knows no room: guards, errors, connections, scalars, limits.
 
+pub mod afresh;
 pub mod ahead;
 pub mod connection;
 pub mod errors;

@@ -1,11 +1,19 @@
 //! Turns a request into a context, once: who is asking, from where, under which limits.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use async_graphql::{Request, Response};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 
-use super::graphql::{Engine, Refusal};
+use futures_util::{StreamExt as _, stream::BoxStream};
+
+use super::{
+    graphql::{Engine, Refusal},
+    origins::Origins,
+};
 use crate::{
     app::App,
     authz::Actor,
@@ -19,45 +27,98 @@ use crate::{
 #[derive(Clone)]
 pub struct Door {
     app: Arc<App>,
+    origins: Origins,
     strangers: Arc<Limits>,
     router: Arc<Limits>,
 }
 
 impl Door {
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app, strangers: Arc::new(Limits::default()), router: Arc::new(Limits::router()) }
+    pub fn new(app: Arc<App>, origins: Origins) -> Self {
+        Self { app, origins, strangers: Arc::new(Limits::default()), router: Arc::new(Limits::router()) }
     }
 }
 
+/// Who came in, and by which token.
+#[derive(Clone)]
+pub struct Guest {
+    ctx: Ctx,
+    shown: Option<Arc<Shown>>,
+}
+
+struct Shown {
+    token: String,
+    /// When it was looked at last, in milliseconds of the house's clock.
+    checked_at: AtomicI64,
+}
+
+/// A stream that delivers a thousand events a second does not verify a thousand signatures; that the session lives is
+/// looked up for each.
+const CHECK_AGAIN_AFTER: i64 = 100;
+
 impl Engine for Door {
-    type Caller = Ctx;
+    type Caller = Guest;
 
-    async fn admit(&self, parts: &Parts) -> Result<Ctx, Refusal> {
-        let info = parts.extensions.get::<Arc<RequestInfo>>().cloned().unwrap_or_default();
-        let actor = match credential(&parts.headers)? {
-            None => Actor::Anonymous,
-            Some(token) => match sessions::authenticate(&self.app, token).await {
-                Ok(Some(user)) => Actor::User(user),
-                Ok(None) => return Err(unauthenticated()),
-                Err(error) => return Err(failed(&error)),
-            },
+    async fn admit(&self, parts: &Parts) -> Result<Guest, Refusal> {
+        let request = parts.extensions.get::<Arc<RequestInfo>>().cloned().unwrap_or_default();
+        let app = Arc::clone(&self.app);
+        let Some(token) = credential(&parts.headers)? else {
+            return Ok(Guest { ctx: Ctx { app, actor: Actor::Anonymous, request }, shown: None });
         };
-        Ok(Ctx { app: Arc::clone(&self.app), actor, request: info })
+        let checked_at = AtomicI64::new(app.clock.now().millis());
+        let shown = Some(Arc::new(Shown { token: token.to_owned(), checked_at }));
+        Ok(Guest { ctx: Ctx { actor: self.authenticate(token).await?, app, request }, shown })
     }
 
-    fn limits(&self, caller: &Ctx) -> &Limits {
-        if caller.request.from_router { &self.router } else { &self.strangers }
+    async fn recheck(&self, caller: &Guest) -> Result<(), Refusal> {
+        let Some(shown) = &caller.shown else {
+            return Ok(());
+        };
+        let now = self.app.clock.now().millis();
+        let since = now.saturating_sub(shown.checked_at.load(Ordering::Relaxed));
+        if (0..CHECK_AGAIN_AFTER).contains(&since) {
+            let renewed = sessions::renewed(&caller.ctx).await.map_err(|error| failed(&error))?;
+            return renewed.map(|_| ()).ok_or_else(unauthenticated);
+        }
+        self.authenticate(&shown.token).await?;
+        shown.checked_at.store(now, Ordering::Relaxed);
+        Ok(())
     }
 
-    fn suggests(&self, caller: &Ctx) -> bool {
-        schema::entities::may_introspect(caller)
+    fn welcomes(&self, parts: &Parts) -> bool {
+        self.origins.welcome(&parts.headers)
     }
 
-    async fn execute(&self, caller: Ctx, request: Request) -> Response {
-        let request =
-            if schema::entities::may_introspect(&caller) { request } else { request.disable_introspection() };
-        schema::execute(&self.app.schema, caller, request).await
+    fn limits(&self, caller: &Guest) -> &Limits {
+        if caller.ctx.request.from_router { &self.router } else { &self.strangers }
     }
+
+    fn suggests(&self, caller: &Guest) -> bool {
+        schema::entities::may_introspect(&caller.ctx)
+    }
+
+    async fn execute(&self, caller: Guest, request: Request) -> Response {
+        let request = closed_to_strangers(&caller, request);
+        schema::execute(&self.app.schema, caller.ctx, request).await
+    }
+
+    fn follow(&self, caller: Guest, request: Request) -> BoxStream<'static, Response> {
+        let request = closed_to_strangers(&caller, request);
+        schema::follow(&self.app.schema, caller.ctx, request).boxed()
+    }
+}
+
+impl Door {
+    async fn authenticate(&self, token: &str) -> Result<Actor, Refusal> {
+        match sessions::authenticate(&self.app, token).await {
+            Ok(Some(user)) => Ok(Actor::User(user)),
+            Ok(None) => Err(unauthenticated()),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+}
+
+fn closed_to_strangers(caller: &Guest, request: Request) -> Request {
+    if schema::entities::may_introspect(&caller.ctx) { request } else { request.disable_introspection() }
 }
 
 /// The token of the request, if it shows one. A header that cannot be understood is refused: whoever sends one means

@@ -10,10 +10,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{
-    app::App,
-    domain::{events::jobs, notifications::channel::Mailbox},
-};
+use crate::{app::App, domain::events::jobs};
 
 /// The process answers.
 pub async fn live() -> impl IntoResponse {
@@ -42,7 +39,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     )
 }
 
-/// The mails of development mode, newest first.
+/// The mails and text messages of development mode, newest first.
 pub async fn mailbox(State(app): State<Arc<App>>) -> impl IntoResponse {
-    Json(app.mailer.mailbox().map(Mailbox::all).unwrap_or_default())
+    Json(app.texter.mailbox().map(|mailbox| mailbox.all()).unwrap_or_default())
 }

@@ -7,6 +7,7 @@ mod door;
 pub mod graphql;
 mod health;
 mod middleware;
+mod origins;
 mod pages;
 mod playground;
 pub mod server;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    middleware::from_fn_with_state,
     routing::{any, get},
 };
 
@@ -23,7 +25,10 @@ use crate::app::App;
 
 /// All that the service answers.
 pub fn router(app: Arc<App>) -> Router {
-    let graphql = any(graphql::handle::<door::Door>).with_state(door::Door::new(Arc::clone(&app)));
+    let origins = origins::Origins::of(&app);
+    let graphql = any(graphql::handle::<door::Door>)
+        .layer(from_fn_with_state(origins.clone(), origins::share))
+        .with_state(door::Door::new(Arc::clone(&app), origins));
     let mut routes = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -31,6 +36,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/.well-known/jwks.json", get(well_known::jwks))
         .route("/.well-known/openid-configuration", get(well_known::openid_configuration))
         .route("/verify", get(pages::verify).post(pages::confirm_verify))
+        .route("/reset", get(pages::reset).post(pages::confirm_reset))
         .route("/invitation", get(pages::invitation).post(pages::decline_invitation));
     if app.config.playground() {
         routes = routes

@@ -20,6 +20,7 @@ use crate::{
     authz::Actor,
     context::{Ctx, RequestInfo},
     domain::{
+        credentials::reset::{self, Key},
         identity::service::{self as identity, Proof},
         notifications::template::escape,
         orgs::invitations::{self, Introduction},
@@ -61,6 +62,53 @@ pub async fn confirm_verify(
         }
         Err(error) => refusal(&error),
     }
+}
+
+#[derive(Default, Deserialize)]
+pub struct Reset {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    password: String,
+}
+
+pub async fn reset(link: Result<Query<Link>, QueryRejection>) -> Response {
+    let token = link.map(|Query(link)| link.token).unwrap_or_default();
+    page(StatusCode::OK, "Set a new password", &reset_form(&token))
+}
+
+/// A password that is not good enough is asked for again: the link is still good.
+pub async fn confirm_reset(
+    State(app): State<Arc<App>>,
+    Extension(info): Extension<Arc<RequestInfo>>,
+    form: Result<Form<Reset>, FormRejection>,
+) -> Response {
+    let Reset { token, password } = form.map(|Form(form)| form).unwrap_or_default();
+    let ctx = Ctx { app, actor: Actor::Anonymous, request: info };
+    match reset::reset_password(&ctx, Key::Token(token.clone()), password).await {
+        Ok(user) => {
+            let text = format!(
+                "<p>Thank you, {}. Your new password is set, and you are logged out everywhere: log in with it.</p>",
+                escape(&user.user_name)
+            );
+            page(StatusCode::OK, "Your new password is set", &text)
+        }
+        Err(Error::Faults(faults)) if faults.iter().all(|fault| fault.path == ["newPassword"]) => {
+            let why = escape(&Error::Faults(faults).to_string());
+            let again = format!("<p role=\"alert\"><strong>{why}</strong></p>{}", reset_form(&token));
+            page(StatusCode::UNPROCESSABLE_ENTITY, "Set a new password", &again)
+        }
+        Err(error) => refusal(&error),
+    }
+}
+
+fn reset_form(token: &str) -> String {
+    format!(
+        "<form method=\"post\" action=\"/reset\"><input type=\"hidden\" name=\"token\" value=\"{}\">\
+         <p><label>Your new password<br><input type=\"password\" name=\"password\" autocomplete=\"new-password\" \
+         required></label></p><button type=\"submit\">Set my password</button></form>",
+        escape(token)
+    )
 }
 
 /// Whoever holds the link may read who invites. Accepting needs an account, and so happens where one logs in.

@@ -37,8 +37,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
+mod hold;
 mod pace;
 
+pub use hold::Hold;
 use pace::{PacedBody, PacedStream};
 
 /// How long anything may take, and how much of it there may be.
@@ -90,12 +92,16 @@ pub async fn serve(listener: TcpListener, router: Router, pace: Pace, stop: Canc
     let cut = CancellationToken::new();
     let pace = Arc::new(pace);
     while let Some((place, stream, peer)) = next_connection(&listener, &places, &stop).await {
-        let connection =
-            Connection { peer, router: router.clone(), pace: Arc::clone(&pace), stop: stop.clone() };
+        let hold = Hold {
+            stop: stop.clone(),
+            cut: cut.clone(),
+            place: Some(Arc::new(place)),
+            tracked: Some(connections.token()),
+        };
+        let connection = Connection { peer, router: router.clone(), pace: Arc::clone(&pace), hold };
         let cut = cut.clone();
-        connections.spawn(async move {
+        tokio::spawn(async move {
             cut.run_until_cancelled(connection.serve(stream)).await;
-            drop(place);
         });
     }
     drop(listener);
@@ -140,7 +146,7 @@ struct Connection {
     peer: SocketAddr,
     router: Router,
     pace: Arc<Pace>,
-    stop: CancellationToken,
+    hold: Hold,
 }
 
 impl Connection {
@@ -148,8 +154,10 @@ impl Connection {
         // An answer is written in one piece: waiting for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         let asked = AtomicBool::new(false);
-        let service = service_fn(|request| {
+        keep_an_eye_on(&stream);
+        let service = service_fn(|mut request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(self.hold.clone());
             answer(self.router.clone(), self.peer, Arc::clone(&self.pace), request)
         });
         let stream = PacedStream::new(stream, self.pace.write_pause);
@@ -177,7 +185,7 @@ impl Connection {
                     }
                     waits_for_head = false;
                 }
-                () = self.stop.cancelled(), if !stopping => {
+                () = self.hold.stop.cancelled(), if !stopping => {
                     stopping = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -185,6 +193,16 @@ impl Connection {
         }
     }
 }
+
+/// What a peer that is gone was sent, it never acknowledges. An event now and then would take hours to fill the buffer that
+/// the clock on writing watches; the kernel gives up on the connection after this time.
+#[cfg(target_os = "linux")]
+fn keep_an_eye_on(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(Duration::from_mins(1)));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_an_eye_on(_: &TcpStream) {}
 
 async fn answer(
     router: Router,

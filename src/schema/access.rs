@@ -38,6 +38,7 @@ pub const ACCESS: &[(&str, &str, Access)] = &[
     ("Query", "models", SignedIn),
     ("Query", "roles", SignedIn),
     ("Query", "users", Holding(Permission::UserRead)),
+    ("Subscription", "events", Holding(Permission::EventRead)),
     ("User", "email", SignedIn),
     ("User", "emailVerified", SignedIn),
     ("User", "gender", SignedIn),

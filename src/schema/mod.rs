@@ -5,12 +5,14 @@ pub mod entities;
 mod node;
 pub mod sdl;
 
-use async_graphql::{EmptySubscription, MergedObject, Request, Response};
+use async_graphql::{MergedObject, MergedSubscription, Request, Response};
+use futures_util::{Stream, StreamExt as _};
 
 use crate::{
     context::Ctx,
     domain::{
-        audit::query::AuditQuery,
+        audit::{query::AuditQuery, subscription::AuditSubscription},
+        credentials::mutation::CredentialsMutation,
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
             mutation::IdentityMutation, onboarding::mutation::OnboardingMutation, query::IdentityQuery,
@@ -47,13 +49,19 @@ pub struct MutationRooms(
     OnboardingMutation,
     UpdatingMutation,
     SessionsMutation,
+    CredentialsMutation,
     RolesMutation,
     ModelsMutation,
     OrgsMutation,
     InvitationsMutation,
 );
 
-pub type Schema = async_graphql::Schema<Resilient<QueryRooms>, Resilient<MutationRooms>, EmptySubscription>;
+/// What can be followed, over a transport that streams.
+#[derive(MergedSubscription, Default)]
+#[graphql(name = "Subscription")]
+pub struct SubscriptionRooms(AuditSubscription);
+
+pub type Schema = async_graphql::Schema<Resilient<QueryRooms>, Resilient<MutationRooms>, SubscriptionRooms>;
 
 /// Whether an unknown name is answered with "did you mean".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +74,7 @@ pub enum Suggestions {
 pub fn build(suggestions: Suggestions) -> Schema {
     // Limits are our own, before and after the parser (`graphql::scan`, `graphql::limits`); the one on recursion that
     // async-graphql has by default counts fragments, too, and would refuse what real clients send.
-    let builder = Schema::build(Resilient::default(), Resilient::default(), EmptySubscription)
+    let builder = Schema::build(Resilient::default(), Resilient::default(), SubscriptionRooms::default())
         .limit_recursive_depth(64);
     match suggestions {
         Suggestions::Given => builder.finish(),
@@ -79,4 +87,11 @@ pub async fn execute(schema: &Schema, ctx: Ctx, request: Request) -> Response {
     let request_id = ctx.request.id.clone();
     let request = request.data(loader::new(ctx.clone())).data(ctx);
     errors::present(schema.execute(request).await, request_id.as_deref())
+}
+
+/// Follows one subscription for a caller.
+pub fn follow(schema: &Schema, ctx: Ctx, request: Request) -> impl Stream<Item = Response> + Send + use<> {
+    let request_id = ctx.request.id.clone();
+    let request = request.data(loader::new(ctx.clone())).data(ctx);
+    schema.execute_stream(request).map(move |response| errors::present(response, request_id.as_deref()))
 }

@@ -1,10 +1,14 @@
 //! The published matrix: every operation for every role, and who sees whom. `docs/permissions.md` is made from what
 //! the service really answers; an operation without a row fails here.
 
+mod fields;
+mod targets;
+
 use std::{fmt::Write as _, fs, path::Path};
 
 use denizen::{
     authz::{BUILT_IN_ROLES, Permission},
+    domain::identity::service::{self as identity, UserBy},
     ids,
 };
 use serde_json::json;
@@ -36,6 +40,22 @@ const OPERATIONS: &[(&str, &str)] = &[
     ),
     ("updateProfile", "mutation { updateProfile(input: {}) { errors { code } } }"),
     ("changeEmail", "mutation { changeEmail(input: { newEmail: \"x\" }) { errors { code } } }"),
+    ("changePhone", "mutation { changePhone(input: { newPhone: \"x\" }) { errors { code } } }"),
+    (
+        "forgotPassword",
+        "mutation { forgotPassword(input: { identifier: \"a\\u0000b\" }) { errors { code } } }",
+    ),
+    ("resetPassword", "mutation { resetPassword(input: { newPassword: \"x\" }) { errors { code } } }"),
+    (
+        "changePassword",
+        "mutation { changePassword(input: { currentPassword: \"x\", newPassword: \"y\" }) { errors { code } } }",
+    ),
+    ("requestOtp", "mutation { requestOtp(input: { purpose: LOGIN }) { errors { code } } }"),
+    ("verifyOtp", "mutation { verifyOtp(input: { purpose: LOGIN, code: \"x\" }) { errors { code } } }"),
+    (
+        "loginWithOtp",
+        "mutation { loginWithOtp(input: { identifier: \"nobody\", code: \"x\", device: \"\\u0000\" }) { errors { code } } }",
+    ),
     ("activateUsers", "mutation { activateUsers(input: { userIds: [] }) { errors { code } } }"),
     ("deactivateUsers", "mutation { deactivateUsers(input: { userIds: [] }) { errors { code } } }"),
     ("onboardUsers", "mutation { onboardUsers(input: { users: [] }) { errors { code } } }"),
@@ -69,6 +89,7 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("upsertRoles", "mutation { upsertRoles(input: { roles: [] }) { errors { code } } }"),
     ("upsertModels", "mutation { upsertModels(input: { models: [] }) { errors { code } } }"),
     ("grantRoles", "mutation { grantRoles(input: { userId: \"x\", roleCodes: [] }) { errors { code } } }"),
+    ("Subscription.events", "subscription { events { id } }"),
     ("revokeRoles", "mutation { revokeRoles(input: { userId: \"x\", roleCodes: [] }) { errors { code } } }"),
 ];
 
@@ -79,6 +100,7 @@ async fn everybody(world: &World) -> Vec<(&'static str, Client)> {
     for (column, name, role, organization) in [
         ("user", "ursula", None, None),
         ("MEMBER in acme", "mia", Some("MEMBER"), Some(org)),
+        ("TRANSLATOR in acme", "tina", Some("TRANSLATOR"), Some(org)),
         ("REVIEWER in acme", "rosa", Some("REVIEWER"), Some(org)),
         ("ADMIN in acme", "anna", Some("ADMIN"), Some(org)),
         ("ADMIN", "paula", Some("ADMIN"), None),
@@ -113,7 +135,11 @@ async fn operations(people: &[(&'static str, Client)]) -> Vec<(String, Vec<Strin
         let mut cells = Vec::new();
         for (_, client) in people {
             // `logout` would end the session that the next row needs: a stranger's token is tried on its own client.
-            let codes = client.run(document).await.codes();
+            let codes = if document.starts_with("subscription") {
+                client.follow(document, json!({})).await.refusal().await
+            } else {
+                client.run(document).await.codes()
+            };
             let refused = codes.iter().any(|code| code == "FORBIDDEN");
             assert!(refused || codes.is_empty(), "{name}: {codes:?}");
             cells.push(if refused { "–" } else { "yes" }.to_owned());
@@ -192,6 +218,10 @@ async fn the_published_matrix_is_what_the_service_answers() {
         let columns: Vec<_> = people.iter().map(|(column, _)| *column).collect();
         let operations = operations(&people).await;
         let sight = sight(&world, &people).await;
+        let clara = identity::find(&world.system(), UserBy::UserName("clara".to_owned())).await;
+        let clara = clara.expect("users").expect("clara").id;
+        let fields = fields::rows(&world, &people, clara).await;
+        let targets = targets::rows(&world, &people).await;
         printed.push(format!(
             "# Who may do what\n\n\
              This page is made by a test from what the service answers (`make permissions` writes it anew).\n\n\
@@ -199,9 +229,17 @@ async fn the_published_matrix_is_what_the_service_answers() {
              ## Operations\n\n`yes`: open; what it finds or changes, the service decides for each object. `–`: refused with `FORBIDDEN`.\n\n{}\n\
              ## Who sees whom\n\nBy id, user name or address, as a node or as an entity: every way of asking answers alike. \
              What one may not see does not exist.\n\n{}\n\
+             ## What is shown of a user\n\n`yes`: of a member of acme whom one finds by oneself. `met`: of the same member, \
+             met in the list of the organisation. Oneself sees all.\n\n{}\n\
+             ## To whom, and where\n\nEach mutation that names somebody or something, tried on what belongs to acme, to another \
+             organisation, and to none: on a new one each time. A code in the cell is the answer in the payload's `errors`; `–` is \
+             `FORBIDDEN`. The other mutations act on the caller alone, or on nobody's. (An invitation is accepted by the address that \
+             it was sent to, which is nobody's here, and declined by whoever holds its link. Everybody may delete their own account, and leave.)\n\n{}\n\
              ## What the built-in roles hold\n\n{}",
             table("Operation", &columns, &operations),
             table("Whom", &columns, &sight),
+            table("Field", &columns, &fields),
+            table("Mutation | Of", &columns, &targets).replacen("| --- |", "| --- | --- |", 1),
             roles(),
         ));
     }

@@ -8,13 +8,18 @@ use serde_json::json;
 
 use crate::support::{Backend, World};
 
-/// The names of all fields of the query and the mutation.
+/// The names of all fields of the query and the mutation, and of the subscription as `Subscription.name`: there is a query
+/// of the same name.
 pub async fn root_fields(world: &World) -> Vec<String> {
-    let document = "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }";
+    let document = "{ __schema { queryType { fields { name } } mutationType { fields { name } }
+        subscriptionType { fields { name } } } }";
     let answer = world.anonymous().run(document).await;
-    let fields = ["/__schema/queryType/fields", "/__schema/mutationType/fields"].map(|path| answer.ok(path));
-    let names = fields.iter().flat_map(|fields| fields.as_array().cloned().unwrap_or_default());
-    names.map(|field| field["name"].as_str().unwrap_or_default().to_owned()).collect()
+    let kinds = [("queryType", ""), ("mutationType", ""), ("subscriptionType", "Subscription.")];
+    let names = kinds.iter().flat_map(|(kind, prefix)| {
+        let fields = answer.ok(&format!("/__schema/{kind}/fields")).as_array().cloned().unwrap_or_default();
+        fields.into_iter().map(move |field| format!("{prefix}{}", field["name"].as_str().unwrap_or_default()))
+    });
+    names.collect()
 }
 
 #[test]

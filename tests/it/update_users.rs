@@ -113,12 +113,12 @@ async fn a_changed_address_is_told_at_the_old_one_and_ends_what_was_sent_there()
         );
         assert_eq!(ada.run(&document).await.faults("changeEmail"), [""; 0]);
         let mail = world.mails_to("mine@example.org").await.remove(0);
-        let (token, _) = crate::support::token_and_code(&mail);
+        let (link, _) = crate::support::token_and_code(&mail);
         assert_eq!(faults(&update(&root, json!([{ "id": id, "email": "new@example.org" }])).await), [""; 0]);
         let told = world.mails_to("ada@example.org").await;
         assert_eq!(told[0].subject, "Your address was changed");
         assert!(!told[0].text.contains("new@example.org"), "the new one is masked");
-        assert_eq!(world.verify_by_token(&token).await.faults("verifyUser"), ["ALREADY_USED at [token]"]);
+        assert_eq!(world.verify_by_token(&link).await.faults("verifyUser"), ["ALREADY_USED at [token]"]);
         world.logged_in("new@example.org", PASSWORD).await;
         assert_eq!(
             world.login("ada@example.org", PASSWORD).await.faults("login"),
@@ -127,8 +127,8 @@ async fn a_changed_address_is_told_at_the_old_one_and_ends_what_was_sent_there()
         // Whoever waits to prove it does not keep the address, and somebody's is nobody else's.
         world.register("late").await;
         assert_eq!(faults(&update(&root, json!([{ "id": id, "email": "late@example.org" }])).await), [""; 0]);
-        let taken = json!([{ "id": id, "email": "root@denizen.test" }]);
-        assert_eq!(faults(&update(&root, taken).await), ["TAKEN at [users.0.email]"]);
+        let belongs = json!([{ "id": id, "email": "root@denizen.test" }]);
+        assert_eq!(faults(&update(&root, belongs).await), ["TAKEN at [users.0.email]"]);
         let own = json!([{ "id": public(world.user_id(&root).await), "email": "mine@example.org" }]);
         assert_eq!(
             faults(&update(&root, own).await),

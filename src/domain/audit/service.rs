@@ -70,7 +70,7 @@ pub async fn targets_of(ctx: &Ctx, event_ids: &[Uuid]) -> Result<HashMap<Uuid, V
     Ok(targets)
 }
 
-fn check(filter: &EventFilter) -> Result<()> {
+pub(super) fn check(filter: &EventFilter) -> Result<()> {
     let EventFilter { types, actor_ids, target_ids, organization_ids, occurred_after: _, occurred_before: _ } =
         filter;
     let lists = [types, actor_ids, target_ids, organization_ids];

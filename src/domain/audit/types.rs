@@ -10,7 +10,7 @@ use super::{
     service,
 };
 use crate::{
-    domain::orgs::types::Organization,
+    domain::{events::tail::Recorded, orgs::types::Organization},
     graphql::{
         connection::PageInfo,
         loader,
@@ -49,13 +49,24 @@ pub struct EventActor {
 }
 
 #[derive(Clone)]
-pub struct EventObject(Arc<event::Model>);
+pub struct EventObject {
+    row: Arc<event::Model>,
+    /// As far as they were read with it.
+    targets: Option<Arc<[String]>>,
+}
 
 pub type Event = Resilient<EventObject>;
 
 impl From<event::Model> for Event {
     fn from(row: event::Model) -> Self {
-        Self(EventObject(Arc::new(row)))
+        Self(EventObject { row: Arc::new(row), targets: None })
+    }
+}
+
+impl From<&Recorded> for Event {
+    fn from(recorded: &Recorded) -> Self {
+        let Recorded { event, targets } = recorded;
+        Self(EventObject { row: Arc::clone(event), targets: Some(Arc::clone(targets)) })
     }
 }
 
@@ -64,35 +75,38 @@ impl From<event::Model> for Event {
 impl EventObject {
     /// The global id.
     pub async fn id(&self) -> ID {
-        ids::encode(Kind::Event, self.0.id).into()
+        ids::encode(Kind::Event, self.row.id).into()
     }
 
     /// What happened, as `user.registered`.
     #[graphql(name = "type")]
     fn kind(&self) -> &str {
-        &self.0.kind
+        &self.row.kind
     }
 
     /// Who did it.
     fn actor(&self) -> EventActor {
-        let kind = match self.0.actor_kind {
+        let kind = match self.row.actor_kind {
             entity::ActorKind::User => Some(Kind::User),
             entity::ActorKind::Application => Some(Kind::Application),
             entity::ActorKind::ApiKey | entity::ActorKind::System | entity::ActorKind::Anonymous => None,
         };
-        let id = kind.zip(self.0.actor_id).map(|(kind, id)| ids::encode(kind, id).into());
-        EventActor { kind: self.0.actor_kind.into(), id, name: self.0.actor_name.clone() }
+        let id = kind.zip(self.row.actor_id).map(|(kind, id)| ids::encode(kind, id).into());
+        EventActor { kind: self.row.actor_kind.into(), id, name: self.row.actor_name.clone() }
     }
 
     /// The global ids of whom or what it happened to.
     async fn target_ids(&self, ctx: &Context<'_>) -> Result<Vec<ID>> {
-        let targets = loader::load(ctx, TargetsOf(self.0.id)).await?.unwrap_or_default();
+        let targets = match &self.targets {
+            Some(targets) => targets.to_vec(),
+            None => loader::load(ctx, TargetsOf(self.row.id)).await?.unwrap_or_default(),
+        };
         Ok(targets.into_iter().map(ID::from).collect())
     }
 
     /// The organisation in which it happened, if you may see it.
     async fn organization(&self, ctx: &Context<'_>) -> Result<Option<Organization>> {
-        match self.0.organization_id {
+        match self.row.organization_id {
             Some(id) => Ok(loader::load(ctx, Within(id)).await?.map(Organization::from)),
             None => Ok(None),
         }
@@ -100,27 +114,27 @@ impl EventObject {
 
     /// What else is worth knowing: what was changed, never a secret.
     fn data(&self) -> Option<Json> {
-        self.0.data.clone().map(Json)
+        self.row.data.clone().map(Json)
     }
 
     /// The network address that it was asked from.
     fn ip(&self) -> Option<&str> {
-        self.0.ip.as_deref()
+        self.row.ip.as_deref()
     }
 
     /// The program that it was asked with, by its own words.
     fn user_agent(&self) -> Option<&str> {
-        self.0.user_agent.as_deref()
+        self.row.user_agent.as_deref()
     }
 
     /// The id of the request, as it stands in the logs.
     fn request_id(&self) -> Option<&str> {
-        self.0.request_id.as_deref()
+        self.row.request_id.as_deref()
     }
 
     /// When it happened.
     fn occurred_at(&self) -> DateTime {
-        DateTime(self.0.occurred_at)
+        DateTime(self.row.occurred_at)
     }
 }
 

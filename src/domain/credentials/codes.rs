@@ -16,7 +16,10 @@ use crate::{
     context::Ctx,
     crypto,
     db::Txn,
-    domain::identity::names::Email,
+    domain::{
+        identity::names::Email,
+        limits::{rules, service as limits},
+    },
     error::{ErrorCode, Result},
 };
 
@@ -88,7 +91,7 @@ pub struct Issued {
     pub code: String,
 }
 
-/// A code together with a link, for proving `target`. Earlier ones for the same purpose end.
+/// A code together with a link that is good for a day, for proving the address `target`.
 pub async fn issue(
     txn: &Txn,
     ctx: &Ctx,
@@ -97,14 +100,34 @@ pub async fn issue(
     purpose: CodePurpose,
     target: &str,
 ) -> Result<Issued> {
+    let target = target.to_owned();
+    let link = Some(LINK_TTL);
+    issue_new(txn, ctx, NewCode { user_id, application_id, purpose, channel: Channel::Email, target, link })
+        .await
+}
+
+/// A code to be.
+pub struct NewCode {
+    pub user_id: Uuid,
+    pub application_id: Uuid,
+    pub purpose: CodePurpose,
+    pub channel: Channel,
+    /// The address or the number that it is sent to, in the form in which it is compared.
+    pub target: String,
+    /// How long the link is good for; without it there is none, and the token that is handed out leads nowhere.
+    pub link: Option<Duration>,
+}
+
+/// Earlier ones for the same purpose end.
+pub async fn issue_new(txn: &Txn, ctx: &Ctx, new: NewCode) -> Result<Issued> {
     code::Entity::update_many()
         .col_expr(code::Column::ConsumedAt, Expr::value(ctx.now()))
-        .filter(code::Column::UserId.eq(user_id))
-        .filter(code::Column::Purpose.eq(purpose))
+        .filter(code::Column::UserId.eq(new.user_id))
+        .filter(code::Column::Purpose.eq(new.purpose))
         .filter(code::Column::ConsumedAt.is_null())
         .exec(&**txn)
         .await?;
-    let (row, issued) = made(ctx, user_id, application_id, purpose, target)?;
+    let (row, issued) = made(ctx, new)?;
     row.insert(&**txn).await?;
     Ok(issued)
 }
@@ -119,7 +142,8 @@ pub async fn issue_first(
 ) -> Result<Vec<Issued>> {
     let (mut rows, mut all) = (Vec::new(), Vec::new());
     for (user_id, application_id, target) in wanted.iter().copied() {
-        let (row, issued) = made(ctx, user_id, application_id, purpose, target)?;
+        let (channel, target, link) = (Channel::Email, target.to_owned(), Some(LINK_TTL));
+        let (row, issued) = made(ctx, NewCode { user_id, application_id, purpose, channel, target, link })?;
         rows.push(row);
         all.push(issued);
     }
@@ -127,13 +151,8 @@ pub async fn issue_first(
     Ok(all)
 }
 
-fn made(
-    ctx: &Ctx,
-    user_id: Uuid,
-    application_id: Uuid,
-    purpose: CodePurpose,
-    target: &str,
-) -> Result<(code::ActiveModel, Issued)> {
+fn made(ctx: &Ctx, new: NewCode) -> Result<(code::ActiveModel, Issued)> {
+    let NewCode { user_id, application_id, purpose, channel, target, link } = new;
     let (id, now) = (ctx.new_id(), ctx.now());
     let random = ctx.app.random.as_ref();
     let issued = Issued { token: crypto::new_token(random), code: crypto::new_code(random) };
@@ -142,15 +161,15 @@ fn made(
         user_id: Set(user_id),
         application_id: Set(application_id),
         purpose: Set(purpose),
-        channel: Set(Channel::Email),
-        target: Set(target.to_owned()),
+        channel: Set(channel),
+        target: Set(target),
         code_hash: Set(Some(ctx.app.vault.code_hash(id.as_bytes(), &issued.code)?)),
-        token_hash: Set(Some(crypto::token_hash(&issued.token))),
+        token_hash: Set(link.map(|_| crypto::token_hash(&issued.token))),
         attempts: Set(0),
         max_attempts: Set(TRIES),
         created_at: Set(now),
         expires_at: Set(now.plus(CODE_TTL)),
-        link_expires_at: Set(Some(now.plus(LINK_TTL))),
+        link_expires_at: Set(link.map(|time| now.plus(time))),
         consumed_at: Set(None),
     };
     Ok((row, issued))
@@ -232,8 +251,8 @@ pub async fn find_token(
 }
 
 /// Counts a try, in a transaction of its own: it stands even if what follows fails. Then says whether the code was
-/// right; [`spend`] uses it up. The count is raised before the code is looked at, so that of forty parallel guesses
-/// five are looked at.
+/// right; [`spend`] uses it up. The count is raised before the answer is known to anybody, so that of forty parallel
+/// guesses five are answered.
 pub async fn check_code(
     ctx: &Ctx,
     user_id: Uuid,
@@ -252,10 +271,15 @@ pub async fn check_code(
         .one(&*txn)
         .await?;
     let Some(row) = open else {
+        drop(txn);
+        pretend(ctx).await?;
         return Ok(Err(ErrorCode::WrongCode));
     };
+    let guessed = ctx.app.vault.code_hash(row.id.as_bytes(), guess)?;
+    let right = row.code_hash.as_ref().is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
+    // Only who has the code learns that it has run out: it tells that there was one.
     if row.expires_at <= ctx.now() {
-        return Ok(Err(ErrorCode::Expired));
+        return Ok(Err(if right { ErrorCode::Expired } else { ErrorCode::WrongCode }));
     }
     let left = Condition::all()
         .add(code::Column::Id.eq(row.id))
@@ -269,9 +293,12 @@ pub async fn check_code(
     if counted.rows_affected == 0 {
         return Ok(Err(ErrorCode::TooManyAttempts));
     }
-    let guessed = ctx.app.vault.code_hash(row.id.as_bytes(), guess)?;
-    let right = row.code_hash.as_ref().is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
     Ok(if right { Ok(row) } else { Err(ErrorCode::WrongCode) })
+}
+
+/// Writes as much as counting a try does: where there is no code, that must not be told by time.
+pub async fn pretend(ctx: &Ctx) -> Result<()> {
+    limits::take(ctx, &rules::GUESS, &ctx.new_id().to_string()).await.map(drop)
 }
 
 /// Marks the row as consumed, unless somebody else just did.

@@ -8,7 +8,7 @@ use std::{sync::Arc, thread, time::Duration};
 use entity::Secret;
 use tokio::sync::{Semaphore, TryAcquireError};
 
-use super::policy;
+use super::{imported, policy};
 use crate::{
     crypto::Random,
     error::{Error, Result},
@@ -16,6 +16,8 @@ use crate::{
 
 pub struct Hasher {
     cost: u32,
+    /// How many characters a new password needs.
+    shortest: usize,
     /// One permit per hash that may be computed at once.
     cores: Arc<Semaphore>,
     /// One permit per request that may be in here, waiting ones included.
@@ -29,10 +31,11 @@ const WAITING_PER_CORE: usize = 8;
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 impl Hasher {
-    pub fn new(cost: u32) -> Arc<Self> {
+    pub fn new(cost: u32, shortest: u8) -> Arc<Self> {
         let cores = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
         Arc::new(Self {
             cost,
+            shortest: usize::from(shortest),
             cores: Arc::new(Semaphore::new(cores)),
             room: Arc::new(Semaphore::new(cores * (1 + WAITING_PER_CORE))),
             nobody: format!("$2b${cost:02}$......................{}", ".".repeat(31)),
@@ -55,10 +58,24 @@ impl Hasher {
             .and_then(|hash| String::from_utf8(hash.0.clone()).ok())
             .unwrap_or_else(|| self.nobody.clone());
         // bcrypt reads 72 bytes and stops at a NUL: what it would cut is no password here.
-        let whole = password.len() <= 72 && !password.contains('\0');
-        let password = password.to_owned();
-        let same = self.compute(move || bcrypt::verify(password, &hash).unwrap_or(false)).await?;
+        let whole = !imported::is_bcrypt(&hash) || (password.len() <= 72 && !password.contains('\0'));
+        let (password, nobody) = (password.to_owned(), self.nobody.clone());
+        let same = self.compute(move || {
+            let same = imported::verify(&password, &hash);
+            // A right password is hashed anew; a wrong one takes as long, and no less than it takes for nobody.
+            if !same && !imported::is_bcrypt(&hash) {
+                imported::verify(&password, &nobody);
+            }
+            same
+        });
+        let same = same.await?;
         Ok(known && whole && same)
+    }
+
+    /// Whether the hash is not one as we make them now: of another system, or cheaper to compute.
+    pub fn is_outdated(&self, hash: &Secret) -> bool {
+        let cost = std::str::from_utf8(&hash.0).ok().and_then(imported::own_cost);
+        cost.is_none_or(|cost| cost < self.cost)
     }
 
     /// Judges a password in the pool, too: it costs as much as a hash at a lower setting.
@@ -68,6 +85,7 @@ impl Hasher {
         password: &str,
         own: Vec<String>,
     ) -> Result<()> {
+        policy::check_length(field, password, self.shortest)?;
         let password = password.to_owned();
         self.compute(move || policy::judge(field, &password, &own)).await?.map_err(Error::from)
     }
@@ -95,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_whole_password_verifies() {
-        let hasher = Hasher::new(4);
+        let hasher = Hasher::new(4, 8);
         let longest = "ü".repeat(36);
         let hash = hasher.hash(&longest, &SystemRandomness::default()).await.unwrap();
         assert!(hasher.verify(&longest, Some(&hash)).await.unwrap());
@@ -107,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_storm_is_shed_with_a_time_to_come_back() {
-        let hasher = Hasher::new(8);
+        let hasher = Hasher::new(8, 8);
         let random = SystemRandomness::default();
         let storm = (0..200).map(|_| hasher.hash("password", &random));
         let answers = futures_util::future::join_all(storm).await;
@@ -120,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_hangs_up_makes_no_room_for_another() {
-        let hasher = Hasher::new(10);
+        let hasher = Hasher::new(10, 8);
         let free = hasher.cores.available_permits();
         let random = SystemRandomness::default();
         let mut hashing = Box::pin(hasher.hash("password", &random));
@@ -131,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_nobody_is_one_that_bcrypt_reads() {
-        let hasher = Hasher::new(4);
+        let hasher = Hasher::new(4, 8);
         assert_eq!(bcrypt::verify("anything", &hasher.nobody).ok(), Some(false));
     }
 }

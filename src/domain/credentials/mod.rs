@@ -1,11 +1,17 @@
 //! Credentials: what people prove themselves with.
 //!
-//! Owns password hashes, their policy and the pool in which they are computed, and the one-time codes. Refuses to cut
-//! a password to the length that its hash can read, and to hash outside the pool.
+//! Owns password hashes, their policy and the pool in which they are computed, the one-time codes, and the ways to a new
+//! password. Refuses to cut a password to the length that its hash can read, to hash outside the pool, and to tell a
+//! stranger whether there is somebody to send a code to.
 
 pub mod codes;
 pub mod foreign;
+pub mod guessing;
 pub mod hashing;
+mod imported;
+pub mod mutation;
+pub mod otp;
 pub mod passwords;
 pub mod policy;
 pub mod proofs;
+pub mod reset;

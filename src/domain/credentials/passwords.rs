@@ -1,10 +1,18 @@
 //! Where password hashes are kept, and the only functions that read them.
 
 use entity::{Secret, password};
-use sea_orm::{ConnectionTrait, EntityTrait, Set, sea_query::OnConflict};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set,
+    sea_query::{Expr, OnConflict},
+};
 use uuid::Uuid;
 
-use crate::{context::Ctx, db::Txn, error::Result};
+use super::policy;
+use crate::{
+    context::Ctx,
+    db::Txn,
+    error::{Error, Result},
+};
 
 /// Sets the password; an earlier one is gone.
 pub async fn set(txn: &Txn, ctx: &Ctx, user_id: Uuid, hash: Secret) -> Result<()> {
@@ -28,6 +36,37 @@ pub async fn set_first(txn: &Txn, ctx: &Ctx, hashes: Vec<(Uuid, Secret)>) -> Res
     };
     password::Entity::insert_many(hashes.into_iter().map(row)).exec_without_returning(&**txn).await?;
     Ok(())
+}
+
+/// Replaces this very hash, if it is still the one: whoever proved the old password while another was set comes too late.
+pub async fn replace(txn: &Txn, ctx: &Ctx, user_id: Uuid, old: &Secret, new: Secret) -> Result<bool> {
+    let replaced = password::Entity::update_many()
+        .col_expr(password::Column::Hash, Expr::value(new))
+        .col_expr(password::Column::ChangedAt, Expr::value(ctx.now()))
+        .filter(password::Column::UserId.eq(user_id))
+        .filter(password::Column::Hash.eq(old.clone()))
+        .exec(&**txn)
+        .await?;
+    Ok(replaced.rows_affected > 0)
+}
+
+/// The password was just proved: a hash that is outdated is made anew. What bcrypt would cut keeps its hash; and a
+/// login does not fail because there is no room for this.
+pub async fn renew(ctx: &Ctx, user_id: Uuid, password: &str, hash: &Secret) -> Result<()> {
+    if !ctx.app.hasher.is_outdated(hash) || policy::check_whole("password", password).is_err() {
+        return Ok(());
+    }
+    let new = match ctx.app.hasher.hash(password, ctx.app.random.as_ref()).await {
+        Err(Error::Refused { .. }) => return Ok(()),
+        done => done?,
+    };
+    let txn = ctx.app.db.begin().await?;
+    let same = password::Entity::update_many()
+        .col_expr(password::Column::Hash, Expr::value(new))
+        .filter(password::Column::UserId.eq(user_id))
+        .filter(password::Column::Hash.eq(hash.clone()));
+    same.exec(&*txn).await?;
+    txn.commit().await
 }
 
 pub async fn hash_of<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<Secret>> {

@@ -21,19 +21,26 @@ pub fn check_whole(field: &str, password: &str) -> Result<(), Fault> {
 /// Refuses what can be seen at a glance: too short, too long, made of the account's own data.
 pub fn check(field: &str, password: &str, own_data: &[String]) -> Result<(), Fault> {
     check_whole(field, password)?;
-    let weak = |why: &'static str| Err(Fault::new(ErrorCode::WeakPassword, &[field], why));
-    if password.chars().count() < SHORTEST {
-        return weak("The password needs 8 characters or more.");
-    }
+    check_length(field, password, SHORTEST)?;
     let folded = password.to_lowercase();
     for data in usable(own_data) {
         let data = data.to_lowercase();
         // What remains of the password without the name in it must be a password of its own.
         if folded.contains(&data) && folded.replace(&data, "").chars().count() < SHORTEST {
-            return weak("The password is made of your own name or address.");
+            let why = "The password is made of your own name or address.";
+            return Err(Fault::new(ErrorCode::WeakPassword, &[field], why));
         }
     }
     Ok(())
+}
+
+/// Characters, as people count them: not bytes.
+pub fn check_length(field: &str, password: &str, shortest: usize) -> Result<(), Fault> {
+    if password.chars().count() >= shortest {
+        return Ok(());
+    }
+    let why = format!("The password needs {shortest} characters or more.");
+    Err(Fault::new(ErrorCode::WeakPassword, &[field], why))
 }
 
 /// Refuses a password that is among those that are tried first. It takes time, more than in proportion to the length:

@@ -20,6 +20,7 @@ use crate::{
     context::Ctx,
     crypto::Random,
     db::Txn,
+    domain::{credentials::otp::Way, notifications::template::Asked},
     error::{Error, Result},
 };
 
@@ -34,6 +35,12 @@ pub enum Job {
     ResendVerification {
         user_id: Option<Uuid>,
     },
+    /// Likewise.
+    SendCode {
+        user_id: Option<Uuid>,
+        asked: Asked,
+        way: Way,
+    },
 }
 
 impl Job {
@@ -41,6 +48,7 @@ impl Job {
         match self {
             Self::DeliverNotification { .. } => "deliver_notification",
             Self::ResendVerification { .. } => "resend_verification",
+            Self::SendCode { .. } => "send_code",
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         ContextExt,
         errors::{UserError, payload},
         guard::Public,
-        scalars::{DateTime, EmailAddress, Locale},
+        scalars::{DateTime, EmailAddress, Locale, PhoneNumber},
     },
 };
 
@@ -72,6 +72,8 @@ pub struct RegisterUserInput {
     user_name: Option<String>,
     /// The address to prove.
     email: Option<EmailAddress>,
+    /// A phone number in the international form. It counts once a code that is sent there is proved.
+    phone: Option<PhoneNumber>,
     /// 8 characters or more, 72 bytes at most; common ones are refused.
     password: String,
     /// The name as people say it.
@@ -99,6 +101,7 @@ impl From<RegisterUserInput> for service::Registration {
         let RegisterUserInput {
             user_name,
             email,
+            phone,
             password,
             name,
             given_name,
@@ -113,6 +116,7 @@ impl From<RegisterUserInput> for service::Registration {
         Self {
             user_name,
             email: email.map(|email| email.0),
+            phone: phone.map(|phone| phone.0),
             password,
             name,
             given_name,
@@ -155,7 +159,7 @@ pub struct RegisterUsersPayload {
 pub struct Delivery {
     /// The way that it took.
     channel: NotificationChannel,
-    /// The address, masked; null when a user name was given.
+    /// The address or the number, masked; null when a user name was given.
     destination: Option<String>,
     /// When the code runs out.
     expires_at: DateTime,
@@ -165,9 +169,9 @@ pub struct Delivery {
 
 impl From<service::Delivery> for Delivery {
     fn from(delivery: service::Delivery) -> Self {
-        let service::Delivery { destination, expires_at, retry_after } = delivery;
+        let service::Delivery { channel, destination, expires_at, retry_after } = delivery;
         Self {
-            channel: NotificationChannel::Email,
+            channel: channel.into(),
             destination,
             expires_at: DateTime(expires_at),
             retry_after_seconds: retry_after.as_secs(),

@@ -40,6 +40,11 @@ pub fn waiting_key(key: &str, id: Uuid) -> String {
     format!("{key} {}", id.simple())
 }
 
+/// The key of whatever somebody is named by, an address, a number or a user name: one for all spellings.
+pub fn identifier_key(text: &str) -> String {
+    email(text).map(|email| email.key).or_else(|| phone(text)).unwrap_or_else(|| name_key(text))
+}
+
 /// Names that users could take for ours.
 pub fn is_reserved(name: &str) -> bool {
     ["admin", "administrator", "root", "superadmin", "system"].contains(&name_key(name).as_str())
@@ -78,6 +83,28 @@ pub fn masked(address: &str) -> String {
     let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
     let first: String = local.chars().take(1).collect();
     format!("{first}•••@{domain}")
+}
+
+/// A telephone number in the international form of E.164, which is its own key: `+`, then 8 to 15 digits. `None` for
+/// what is none, such as a number that only works within a country.
+pub fn phone(text: &str) -> Option<String> {
+    if text.len() > LONGEST {
+        return None;
+    }
+    let text: String = text.trim().nfkc().collect();
+    let bare: String =
+        text.chars().filter(|c| !c.is_whitespace() && !"-.()/\u{2010}\u{2011}".contains(*c)).collect();
+    let digits = bare.strip_prefix('+').or_else(|| bare.strip_prefix("00"))?;
+    let country = digits.bytes().next().is_some_and(|first| (b'1'..=b'9').contains(&first));
+    let fits = (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    (country && fits).then(|| format!("+{digits}"))
+}
+
+/// Enough of a number to recognise one's own: `+49•••••42`.
+pub fn masked_phone(number: &str) -> String {
+    let first: String = number.chars().take(3).collect();
+    let last: String = number.chars().skip(number.chars().count().saturating_sub(2)).collect();
+    format!("{first}•••••{last}")
 }
 
 /// What is wrong with a user name, in words for who chose it.
@@ -209,6 +236,26 @@ mod tests {
     #[test]
     fn a_masked_address_shows_one_letter() {
         assert_eq!(masked("ada@example.org"), "a•••@example.org");
+    }
+
+    #[test]
+    fn one_form_for_all_spellings_of_a_number() {
+        for text in ["+49 30 1234567", "0049301234567", "+49 (30) 123-45.67", " ＋４９301234567 "] {
+            assert_eq!(phone(text).as_deref(), Some("+49301234567"), "{text}");
+        }
+        for text in [
+            "",
+            "+",
+            "030 1234567",
+            "+0301234567",
+            "+4930",
+            "+49301234567890123",
+            "+49x01234567",
+            "+493012345\0",
+        ] {
+            assert_eq!(phone(text), None, "{text:?}");
+        }
+        assert_eq!(masked_phone("+49301234567"), "+49•••••67");
     }
 
     #[test]

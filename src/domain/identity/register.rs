@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use entity::{Timestamp, user};
+use entity::{Channel, Timestamp, user};
 use uuid::Uuid;
 
 use super::{
@@ -28,6 +28,8 @@ use crate::{
 pub struct Registration {
     pub user_name: Option<String>,
     pub email: Option<String>,
+    /// A number to prove later: until then it is only claimed, and nobody's.
+    pub phone: Option<String>,
     pub password: String,
     pub name: Option<String>,
     pub given_name: Option<String>,
@@ -41,6 +43,7 @@ pub struct Registration {
 
 /// What was sent: the same whether or not the account exists.
 pub struct Delivery {
+    pub channel: Channel,
     /// Masked; `None` when a user name was given, for it would tell the address.
     pub destination: Option<String>,
     pub expires_at: Timestamp,
@@ -48,7 +51,7 @@ pub struct Delivery {
 }
 
 /// How long to wait before asking for another mail.
-pub(super) const RETRY_AFTER: Duration = Duration::from_mins(1);
+pub const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
     let judged = one(judge_all(ctx, vec![registration]).await?)?.map_err(Error::Faults)?;
@@ -122,6 +125,7 @@ fn check(registration: &Registration) -> Result<Email, Vec<Fault>> {
     let Registration {
         user_name,
         email,
+        phone,
         password,
         name,
         given_name,
@@ -138,9 +142,12 @@ fn check(registration: &Registration) -> Result<Email, Vec<Fault>> {
     } else if parsed.is_none() {
         faults.push(Fault::invalid("email", "This is not an email address."));
     }
-    faults.extend(
-        user_name.as_deref().and_then(|name| user_name_fault(name, parsed.as_ref().map(|email| &*email.key))),
-    );
+    if phone.as_deref().is_some_and(|phone| names::phone(phone).is_none()) {
+        faults.push(Fault::invalid("phone", "This is not a phone number such as +911234567890."));
+    }
+    let number = phone.as_deref().and_then(names::phone);
+    let own = parsed.iter().map(|email| email.key.as_str()).chain(number.as_deref());
+    faults.extend(user_name.as_deref().and_then(|name| user_name_fault(name, own)));
     if locale.as_deref().is_some_and(|locale| !names::is_language_tag(locale)) {
         faults.push(Fault::invalid("locale", "This is not a language tag such as `de` or `pt-BR`."));
     }
@@ -159,9 +166,14 @@ fn check(registration: &Registration) -> Result<Email, Vec<Fault>> {
 
 /// What a password of this person must not be made of.
 fn own_data(registration: &Registration) -> Vec<String> {
-    let Registration { user_name, email, name, given_name, family_name, .. } = registration;
+    let Registration { user_name, email, phone, name, given_name, family_name, .. } = registration;
     let local = email.as_deref().and_then(|email| email.split('@').next()).map(str::to_owned);
-    [user_name, name, given_name, family_name, email].into_iter().flatten().cloned().chain(local).collect()
+    [user_name, name, given_name, family_name, email, phone]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .chain(local)
+        .collect()
 }
 
 /// What stands against this user name, for somebody with these addresses and numbers (their keys).
@@ -172,8 +184,9 @@ pub(super) fn user_name_fault<'a>(name: &str, own: impl IntoIterator<Item = &'a 
     if names::is_reserved(name) {
         return Some(taken());
     }
-    let key = names::name_key(name);
-    let own = own.into_iter().any(|own| own == key);
+    // A proved number comes before a name in every search, so a name that is one's own keeps its owner from nothing.
+    let (key, number) = (names::name_key(name), names::phone(name));
+    let own = own.into_iter().any(|own| own == key || Some(own) == number.as_deref());
     let message = "A user name that looks like an address or a phone number must be your own.";
     let refused = names::looks_like_contact(name.trim()) && !own;
     refused.then(|| Fault::new(ErrorCode::NotAllowed, &["userName"], message))

@@ -2,7 +2,8 @@
 
 use entity::{registration, user};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, Set,
+    sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -14,9 +15,9 @@ pub use super::{
         UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list,
         visible_among,
     },
-    register::{Delivery, Registration, register},
+    register::{Delivery, RETRY_AFTER, Registration, register},
     register_many::register_many,
-    verify::{Proof, verify},
+    verify::{Proof, refusal, verify},
 };
 use crate::{context::Ctx, db::Txn, error::Result};
 
@@ -34,14 +35,40 @@ pub async fn find_by_identifier(ctx: &Ctx, identifier: &str) -> Result<Option<us
             return Ok(proved);
         }
     }
-    let by_name = user::Entity::find().filter(user::Column::UserNameKey.eq(&key)).one(db).await?;
-    if by_name.is_some() {
-        return Ok(by_name);
+    if let Some(number) = names::phone(identifier) {
+        let proved = user::Entity::find()
+            .filter(user::Column::PhoneKey.eq(number))
+            .filter(user::Column::PhoneVerifiedAt.is_not_null())
+            .one(db)
+            .await?;
+        if proved.is_some() {
+            return Ok(proved);
+        }
     }
-    let by_phone = user::Entity::find()
-        .filter(user::Column::PhoneKey.eq(&key))
-        .filter(user::Column::PhoneVerifiedAt.is_not_null());
-    Ok(by_phone.one(db).await?)
+    Ok(user::Entity::find().filter(user::Column::UserNameKey.eq(&key)).one(db).await?)
+}
+
+/// The same in one statement, whoever is meant and whether there is anybody: for what must not be told by time.
+pub async fn named_by(ctx: &Ctx, identifier: &str) -> Result<Option<user::Model>> {
+    let mut which = Condition::any().add(user::Column::UserNameKey.eq(names::name_key(identifier)));
+    let email = names::email(identifier).map(|email| email.key);
+    if let Some(key) = &email {
+        let proved = user::Column::EmailKey.eq(key).and(user::Column::EmailVerifiedAt.is_not_null());
+        which = which.add(proved);
+    }
+    let number = names::phone(identifier);
+    if let Some(number) = &number {
+        let proved = user::Column::PhoneKey.eq(number).and(user::Column::PhoneVerifiedAt.is_not_null());
+        which = which.add(proved);
+    }
+    let mut found = user::Entity::find().filter(which).all(ctx.app.db.read()).await?;
+    // What is proved comes before what is only a name.
+    found.sort_by_key(|user| {
+        let by_email = email.is_some() && user.email_key == email && user.email_verified_at.is_some();
+        let by_phone = number.is_some() && user.phone_key == number && user.phone_verified_at.is_some();
+        !(by_email || by_phone)
+    });
+    Ok(found.into_iter().next())
 }
 
 /// Remembers when, and with which application, the user last logged in.

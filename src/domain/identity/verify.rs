@@ -2,8 +2,8 @@
 
 use entity::{CodePurpose, UserStatus, one_time_code, user};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Set,
 };
 use uuid::Uuid;
 
@@ -12,7 +12,11 @@ use crate::{
     context::Ctx,
     db::Txn,
     domain::{
-        credentials::codes::{self, Spent},
+        credentials::{
+            codes::{self, Spent},
+            guessing,
+            otp::OtpPurpose,
+        },
         events::log::{self, EventType, NewEvent},
         notifications::{
             service::{self as notifications, Notice},
@@ -27,7 +31,15 @@ use crate::{
 /// What the user shows: the token of the mailed link, or the code of the same mail.
 pub enum Proof {
     Token(String),
-    Code { user_name: String, code: String },
+    Code {
+        user_name: String,
+        code: String,
+    },
+    /// The address that the code was sent to, or the user name.
+    Otp {
+        identifier: String,
+        code: String,
+    },
 }
 
 const PURPOSES: [CodePurpose; 2] = [CodePurpose::VerifyEmail, CodePurpose::ChangeEmail];
@@ -36,6 +48,7 @@ pub async fn verify(ctx: &Ctx, proof: Proof) -> Result<user::Model> {
     let (row, field) = match proof {
         Proof::Token(token) => (codes::find_token(ctx, &PURPOSES, &token).await?, "token"),
         Proof::Code { user_name, code } => (right_code(ctx, &user_name, code.trim()).await?, "code"),
+        Proof::Otp { identifier, code } => (Ok(guessed(ctx, &identifier, &code).await?), "code"),
     };
     let row = row.map_err(|code| refusal(code, field))?;
     let txn = ctx.app.db.begin().await?;
@@ -76,6 +89,41 @@ async fn right_code(
     Ok(answer)
 }
 
+/// So many attempts that wait for the proof of one mailbox are looked at, the newest first.
+const LOOKED_AT: u64 = 5;
+
+/// The right code among those that were sent to this address, or that wait for this name.
+async fn guessed(ctx: &Ctx, identifier: &str, code: &str) -> Result<one_time_code::Model> {
+    let db = ctx.app.db.read();
+    let mut open = one_time_code::Entity::find()
+        .filter(one_time_code::Column::Purpose.is_in(PURPOSES))
+        .filter(one_time_code::Column::ConsumedAt.is_null())
+        .order_by_desc(one_time_code::Column::CreatedAt)
+        .limit(LOOKED_AT);
+    let email = names::email(identifier);
+    open = if let Some(email) = &email {
+        // A caller finds their own in any spelling: what is wanted stands as it was typed, for the mail's sake.
+        open.filter(
+            Condition::any()
+                .add(one_time_code::Column::Target.is_in([&email.key, &email.address]))
+                .add_option(ctx.actor.user_id().map(|id| one_time_code::Column::UserId.eq(id))),
+        )
+    } else {
+        let ids = user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .filter(user::Column::UserNameKey.eq(names::name_key(identifier)));
+        open.filter(one_time_code::Column::UserId.in_subquery(ids.into_query()))
+    };
+    let meant = |row: &one_time_code::Model| {
+        email.as_ref().is_none_or(|email| names::name_key(&row.target) == email.key)
+    };
+    let open = open.all(db).await?.into_iter().filter(meant);
+    let candidates: Vec<_> = open.map(|row| (row.user_id, row.purpose)).collect();
+    let what = OtpPurpose::VerifyEmail.as_str();
+    guessing::guess(ctx, what, identifier, &candidates, code).await
+}
+
 /// Proofs of one mailbox queue here. Without it two of them could each hold what the other is about to delete.
 async fn lock_mailbox(txn: &Txn, ctx: &Ctx, email_key: &str) -> Result<()> {
     if ctx.app.db.backend() == DbBackend::Postgres {
@@ -87,7 +135,7 @@ async fn lock_mailbox(txn: &Txn, ctx: &Ctx, email_key: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn refusal(code: ErrorCode, field: &str) -> Fault {
+pub fn refusal(code: ErrorCode, field: &str) -> Fault {
     let message = match code {
         ErrorCode::Expired => "This has run out: ask for a new mail.",
         ErrorCode::AlreadyUsed => "This was used already.",

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use entity::{CodePurpose, Secret, UserStatus, registration, user};
+use entity::{Channel, CodePurpose, Secret, UserStatus, registration, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::{
@@ -77,6 +77,7 @@ async fn write(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Resul
     let event = |user: &user::Model| NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id);
     log::record_all(txn, ctx, users.iter().map(event).collect()).await?;
     let delivery = |(item, _): &(Judged, Secret)| Delivery {
+        channel: Channel::Email,
         destination: Some(names::masked(&item.email.address)),
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: register::RETRY_AFTER,
@@ -126,6 +127,7 @@ fn row(ctx: &Ctx, item: &Judged, user_name_key: String) -> user::Model {
     let Registration {
         user_name: _,
         email: _,
+        phone,
         password: _,
         name,
         given_name,
@@ -135,6 +137,7 @@ fn row(ctx: &Ctx, item: &Judged, user_name_key: String) -> user::Model {
         application_id: _,
         wish: _,
     } = registration;
+    let phone = phone.as_deref().and_then(names::phone);
     user::Model {
         id: ctx.new_id(),
         user_name: user_name.clone(),
@@ -149,8 +152,8 @@ fn row(ctx: &Ctx, item: &Judged, user_name_key: String) -> user::Model {
         email: Some(email.address.clone()),
         email_key: Some(email.key.clone()),
         email_verified_at: None,
-        phone: None,
-        phone_key: None,
+        phone: phone.clone(),
+        phone_key: phone,
         phone_verified_at: None,
         created_at: now,
         updated_at: now,

@@ -28,7 +28,10 @@ pub const SOURCE: Rule = Rule { name: "source", burst: 100, every: Duration::fro
 pub const CONFIRM: Rule = Rule { name: "confirm", burst: 10, every: Duration::from_mins(3) };
 /// Wrong codes of a second factor, whatever challenges they are for.
 pub const SECOND_FACTOR: Rule = Rule { name: "second-factor", burst: 10, every: Duration::from_mins(3) };
-/// Messages to one address or number.
-pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(2) };
+/// Wrong codes for one name, address or number, whether or not it is somebody's: all are free again with a new code,
+/// whose own tries are counted beside it.
+pub const GUESS: Rule = Rule { name: "guess", burst: 5, every: Duration::from_mins(2) };
+/// Messages to one address or number: five in any ten minutes.
+pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(10) };
 /// Messages that one address of the network asks for, whoever gets them.
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };

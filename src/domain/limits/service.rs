@@ -65,6 +65,13 @@ pub async fn give_back(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
     txn.commit().await
 }
 
+/// All of the rule is free again.
+pub async fn clear(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
+    let txn = ctx.app.db.begin().await?;
+    attempt::Entity::delete_by_id(key(rule, subject)).exec(&*txn).await?;
+    txn.commit().await
+}
+
 /// One more attempt of this person, or the fault that says when.
 pub async fn for_person(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
     take(ctx, rule, subject).await?.map_err(|wait| too_many(wait).into())

@@ -51,9 +51,7 @@ pub async fn upsert(ctx: &Ctx, run: Run, changes: Vec<ModelChange>) -> Result<Ve
         }
         faults.extend(found.into_iter().map(|fault| fault.of_item("models", index)));
     }
-    if !faults.is_empty() {
-        return Err(Error::Faults(faults));
-    }
+    bulk::refuse(faults)?;
     let txn = ctx.app.db.begin().await?;
     let present = model::Entity::find()
         .filter(model::Column::Uuid.is_in(seen))
@@ -65,16 +63,10 @@ pub async fn upsert(ctx: &Ctx, run: Run, changes: Vec<ModelChange>) -> Result<Ve
     let present: HashMap<_, _> = present.into_iter().map(|model| (model.uuid.clone(), model)).collect();
     let wanted: Vec<_> = changes.into_iter().map(|change| change.over(ctx, &present)).collect();
     let conflicts = conflicts(&txn, &wanted, &present).await?;
-    if !conflicts.is_empty() {
-        return Err(Error::Faults(conflicts));
-    }
+    bulk::refuse(conflicts)?;
     let written = write(&txn, ctx, &wanted, &present).await?;
-    if run == Run::Dry {
-        return Ok(Vec::new());
-    }
-    txn.commit().await?;
     let shown = |model: model::Model| written.get(&model.uuid).cloned().unwrap_or(model);
-    Ok(wanted.into_iter().map(shown).collect())
+    run.end(txn, wanted.into_iter().map(shown).collect()).await
 }
 
 /// Every fault of one item that shows without a look into the database.

@@ -1,12 +1,12 @@
-//! How a message leaves the house: through an SMTP server, or (in development) into a mailbox that one can look at.
+//! How a mail leaves the house: through an SMTP server, or (in development) into a mailbox that one can look at.
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use entity::Timestamp;
+use entity::{Channel, Timestamp};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor,
     message::{Mailbox as Address, MultiPart},
@@ -30,7 +30,7 @@ pub struct Outgoing<'a> {
 
 pub enum Mailer {
     Smtp { transport: Box<AsyncSmtpTransport<Tokio1Executor>>, from: Address },
-    Mailbox(Mailbox),
+    Mailbox(Arc<Mailbox>),
 }
 
 /// A mail server that hangs holds up one job for so long, and no request.
@@ -39,7 +39,7 @@ const SMTP_PATIENCE: Duration = Duration::from_secs(30);
 impl Mailer {
     pub fn new(config: &config::Mail) -> Result<Self> {
         let Some(url) = &config.smtp_url else {
-            return Ok(Self::Mailbox(Mailbox::default()));
+            return Ok(Self::Mailbox(Arc::default()));
         };
         let from = config.mail_from.parse();
         let from =
@@ -52,7 +52,7 @@ impl Mailer {
     }
 
     /// The mails of development mode, if this is where they go.
-    pub fn mailbox(&self) -> Option<&Mailbox> {
+    pub fn mailbox(&self) -> Option<&Arc<Mailbox>> {
         match self {
             Self::Smtp { .. } => None,
             Self::Mailbox(mailbox) => Some(mailbox),
@@ -74,7 +74,7 @@ impl Mailer {
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<()> {
         match self {
             Self::Mailbox(mailbox) => {
-                mailbox.put(outgoing);
+                mailbox.put(Channel::Email, outgoing);
                 Ok(())
             }
             Self::Smtp { transport, from } => {
@@ -115,7 +115,7 @@ impl lettre::message::header::Header for AutoSubmitted {
     }
 }
 
-/// The last mails of development mode, newest first, as `/dev/mailbox` shows them.
+/// The last mails and text messages of development mode, newest first, as `/dev/mailbox` shows them.
 #[derive(Default)]
 pub struct Mailbox(Mutex<VecDeque<Delivered>>);
 
@@ -138,13 +138,17 @@ impl Mailbox {
         clippy::print_stdout,
         reason = "without a mail server, development looks at its console; a log may hold no code"
     )]
-    fn put(&self, outgoing: Outgoing<'_>) {
+    pub fn put(&self, channel: Channel, outgoing: Outgoing<'_>) {
         let Outgoing { id, to, message, at } = outgoing;
-        println!("\n  Mail to {to}: {}\n\n    {}", message.subject, message.text.replace('\n', "\n    "));
+        let (name, kind) = match channel {
+            Channel::Email => ("EMAIL", "Mail"),
+            Channel::Sms => ("SMS", "Text message"),
+        };
+        println!("\n  {kind} to {to}: {}\n\n    {}", message.subject, message.text.replace('\n', "\n    "));
         let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         mails.push_front(Delivered {
             id: id.to_owned(),
-            channel: "EMAIL",
+            channel: name,
             to: to.to_owned(),
             subject: message.subject,
             text: message.text,

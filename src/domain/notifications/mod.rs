@@ -5,4 +5,5 @@
 
 pub mod channel;
 pub mod service;
+pub mod sms;
 pub mod template;

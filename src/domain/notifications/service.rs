@@ -39,12 +39,30 @@ pub struct Letter {
 }
 
 pub async fn send(txn: &Txn, ctx: &Ctx, notice: Notice) -> Result<()> {
-    let Notice { user_id, application_id, to, template } = notice;
-    send_all(txn, ctx, vec![Letter { user_id: Some(user_id), application_id, to, template }]).await
+    send_by(txn, ctx, Channel::Email, notice).await
 }
 
-/// Many at once, in two statements.
+/// To an address or to a number, as the channel says.
+pub async fn send_by(txn: &Txn, ctx: &Ctx, channel: Channel, notice: Notice) -> Result<()> {
+    let Notice { user_id, application_id, to, template } = notice;
+    let letter = Letter { user_id: Some(user_id), application_id, to, template };
+    put(txn, ctx, channel, vec![letter]).await
+}
+
+/// Many mails at once, in two statements.
 pub async fn send_all(txn: &Txn, ctx: &Ctx, letters: Vec<Letter>) -> Result<()> {
+    put(txn, ctx, Channel::Email, letters).await
+}
+
+/// The one place where a message begins, and where a notice that is switched off ends.
+async fn put(txn: &Txn, ctx: &Ctx, channel: Channel, letters: Vec<Letter>) -> Result<()> {
+    let wanted = |letter: &Letter| {
+        letter.template.notice().is_none_or(|kind| ctx.app.config.mail.notices.contains(&kind))
+    };
+    let letters: Vec<_> = letters.into_iter().filter(wanted).collect();
+    if letters.is_empty() {
+        return Ok(());
+    }
     let (mut rows, mut jobs) = (Vec::new(), Vec::new());
     for Letter { user_id, application_id, to, template } in letters {
         let id = ctx.new_id();
@@ -54,7 +72,7 @@ pub async fn send_all(txn: &Txn, ctx: &Ctx, letters: Vec<Letter>) -> Result<()> 
             id: Set(id),
             user_id: Set(user_id),
             application_id: Set(application_id),
-            channel: Set(Channel::Email),
+            channel: Set(channel),
             template: Set(name),
             locale: Set(None),
             sealed: Set(Some(ctx.app.vault.seal(Purpose::Notification, &plain, ctx.app.random.as_ref())?)),
@@ -80,7 +98,7 @@ pub async fn count_since<C: ConnectionTrait>(db: &C, user_id: Uuid, since: Times
 /// The job: sends the message and wipes it. One that is gone or sent already is done.
 pub async fn deliver(ctx: &Ctx, id: Uuid) -> Result<()> {
     let row = notification::Entity::find_by_id(id).one(ctx.app.db.read()).await?;
-    let Some(sealed) = row.and_then(|row| row.sealed) else {
+    let Some((channel, sealed)) = row.and_then(|row| Some((row.channel, row.sealed?))) else {
         return Ok(());
     };
     let plain = ctx.app.vault.open(Purpose::Notification, &sealed);
@@ -88,7 +106,12 @@ pub async fn deliver(ctx: &Ctx, id: Uuid) -> Result<()> {
         plain.ok_or_else(|| Error::internal("the notification was sealed with another DENIZEN_SECRET"))?;
     let Sealed { to, template } = serde_json::from_slice(&plain).map_err(Error::internal)?;
     let at = ctx.now();
-    ctx.app.mailer.send(Outgoing { id: &id.to_string(), to: &to, message: template.render(), at }).await?;
+    let name = id.to_string();
+    let outgoing = Outgoing { id: &name, to: &to, message: template.render(), at };
+    match channel {
+        Channel::Email => ctx.app.mailer.send(outgoing).await?,
+        Channel::Sms => ctx.app.texter.send(outgoing).await?,
+    }
     let txn = ctx.app.db.begin().await?;
     notification::Entity::update_many()
         .col_expr(notification::Column::State, Expr::value(notification::NotificationState::Sent))

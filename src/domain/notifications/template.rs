@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::NoticeKind;
+
 /// A mail to be. It is stored sealed, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "template", rename_all = "snake_case")]
@@ -32,8 +34,39 @@ pub enum Template {
     EmailRemoved { user_name: String },
     /// An administrator made the account: a password is to be set.
     SetPassword { user_name: String, link: String, days: u64 },
+    /// Lets who forgot the password set another.
+    ResetPassword { user_name: String, link: String, code: String, code_minutes: u64, link_hours: u64 },
+    /// A code alone, by mail or as a text message.
+    Code { user_name: String, code: String, minutes: u64, purpose: Asked },
+    /// Told after the password was changed, by whichever way.
+    PasswordChanged { user_name: String },
+    /// Told after the number was changed; the new one is masked.
+    PhoneChanged { user_name: String, new_number: String },
+    /// Told as a text message to the owner of a number that somebody else wants to have.
+    NumberWanted { user_name: String },
     /// Asks to join an organisation.
     Invitation { organization: String, link: String, days: u64 },
+}
+
+/// What a code was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    Login,
+    PasswordReset,
+    Phone,
+    StepUp,
+}
+
+impl Asked {
+    const fn purpose(self) -> &'static str {
+        match self {
+            Self::Login => "to log in",
+            Self::PasswordReset => "to set a new password",
+            Self::Phone => "to confirm that this number is yours",
+            Self::StepUp => "to show that it is you",
+        }
+    }
 }
 
 pub struct Message {
@@ -54,7 +87,33 @@ impl Template {
             Self::EmailChanged { .. } => "email_changed",
             Self::EmailRemoved { .. } => "email_removed",
             Self::SetPassword { .. } => "set_password",
+            Self::ResetPassword { .. } => "reset_password",
+            Self::Code { .. } => "code",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::PhoneChanged { .. } => "phone_changed",
+            Self::NumberWanted { .. } => "number_wanted",
             Self::Invitation { .. } => "invitation",
+        }
+    }
+
+    /// The notice that this is, if it can be switched off: what was asked for is always sent.
+    pub const fn notice(&self) -> Option<NoticeKind> {
+        match self {
+            Self::Welcome { .. } => Some(NoticeKind::Welcome),
+            Self::PasswordChanged { .. } => Some(NoticeKind::PasswordChanged),
+            Self::EmailChanged { .. } => Some(NoticeKind::EmailChanged),
+            Self::PhoneChanged { .. } => Some(NoticeKind::FactorChanged),
+            Self::VerifyEmail { .. }
+            | Self::AlreadyRegistered { .. }
+            | Self::AlreadyVerified { .. }
+            | Self::ChangeEmail { .. }
+            | Self::AddressWanted { .. }
+            | Self::EmailRemoved { .. }
+            | Self::SetPassword { .. }
+            | Self::ResetPassword { .. }
+            | Self::Code { .. }
+            | Self::NumberWanted { .. }
+            | Self::Invitation { .. } => None,
         }
     }
 
@@ -81,12 +140,7 @@ impl Template {
                 user_name,
                 "your address is confirmed and your registration complete: you can log in now.",
             ),
-            Self::AlreadyVerified { user_name } => letter(
-                "Your address is confirmed already",
-                user_name,
-                "somebody, perhaps you, asked for another mail to confirm this address. It is confirmed already, and \
-                 you can log in. If it was not you, there is nothing to do.",
-            ),
+            Self::AlreadyVerified { user_name } => already_verified(user_name),
             Self::ChangeEmail { user_name, link, code, code_minutes, link_hours } => WithCode {
                 subject: "Confirm your new address",
                 purpose: "to confirm that this is your address from now on",
@@ -97,26 +151,18 @@ impl Template {
                 code,
             }
             .message(*code_minutes, *link_hours),
-            Self::AddressWanted { user_name } => letter(
-                "Somebody wanted to use your address",
-                user_name,
-                "somebody, perhaps you, wanted to set this address for another account. It belongs to your account, and \
-                 nothing was changed. If it was not you, there is nothing to do.",
-            ),
-            Self::EmailChanged { user_name, new_address } => letter(
-                "Your address was changed",
-                user_name,
-                &format!(
-                    "your account has a new address now: {new_address}. Nothing more is sent to this one. \
-                     If you did not do this, tell the people who run this service at once."
-                ),
-            ),
-            Self::EmailRemoved { user_name } => letter(
-                "Your address was removed",
-                user_name,
-                "your account has no address any more: an administrator removed this one. Nothing more is sent to it. \
-                 If this is not what you expect, tell the people who run this service.",
-            ),
+            Self::EmailRemoved { user_name } => email_removed(user_name),
+            Self::AddressWanted { user_name } => wanted("address", user_name),
+            Self::EmailChanged { user_name, new_address } => email_changed(user_name, new_address),
+            Self::ResetPassword { user_name, link, code, code_minutes, link_hours } => {
+                reset_password(user_name, link, code).message(*code_minutes, *link_hours)
+            }
+            Self::Code { user_name, code, minutes, purpose } => {
+                code_alone(user_name, code, *minutes, *purpose)
+            }
+            Self::PasswordChanged { user_name } => password_changed(user_name),
+            Self::PhoneChanged { user_name, new_number } => phone_changed(user_name, new_number),
+            Self::NumberWanted { user_name } => wanted("number", user_name),
         }
     }
 }
@@ -138,6 +184,95 @@ fn set_password(user_name: &str, link: &str, days: u64) -> Message {
             format!("<a href=\"{}\">Choose my password</a>", escape(link)),
             escape(&end),
         ]),
+    }
+}
+
+fn email_removed(user_name: &str) -> Message {
+    letter(
+        "Your address was removed",
+        user_name,
+        "your account has no address any more: an administrator removed this one. Nothing more is sent to it. \
+         If this is not what you expect, tell the people who run this service.",
+    )
+}
+
+/// Short enough for one text message: names may be long, so it has none.
+fn code_alone(user_name: &str, code: &str, minutes: u64, asked: Asked) -> Message {
+    let what = asked.purpose();
+    let end =
+        format!("It is good for {minutes} minutes. Tell it to nobody; if you did not ask for it, ignore it.");
+    Message {
+        subject: format!("Your code {what}"),
+        text: format!("Your code: {code} ({what}). {end}\n"),
+        html: page(&[
+            format!("Hello {},", escape(user_name)),
+            format!("your code {what}: <strong>{}</strong>", escape(code)),
+            end,
+        ]),
+    }
+}
+
+fn already_verified(user_name: &str) -> Message {
+    letter(
+        "Your address is confirmed already",
+        user_name,
+        "somebody, perhaps you, asked for another mail to confirm this address. It is confirmed already, and you can log \
+         in. If it was not you, there is nothing to do.",
+    )
+}
+
+/// Of an address or a number, to whom it belongs.
+fn wanted(what: &str, user_name: &str) -> Message {
+    letter(
+        &format!("Somebody wanted to use your {what}"),
+        user_name,
+        &format!(
+            "somebody, perhaps you, wanted to set this {what} for another account. It belongs to your account, and \
+             nothing was changed. If it was not you, there is nothing to do."
+        ),
+    )
+}
+
+fn email_changed(user_name: &str, new_address: &str) -> Message {
+    letter(
+        "Your address was changed",
+        user_name,
+        &format!(
+            "your account has a new address now: {new_address}. Nothing more is sent to this one. \
+             If you did not do this, tell the people who run this service at once."
+        ),
+    )
+}
+
+fn phone_changed(user_name: &str, new_number: &str) -> Message {
+    letter(
+        "Your phone number was changed",
+        user_name,
+        &format!(
+            "your account has a new phone number now: {new_number}. \
+             If you did not do this, tell the people who run this service at once."
+        ),
+    )
+}
+
+fn password_changed(user_name: &str) -> Message {
+    letter(
+        "Your password was changed",
+        user_name,
+        "the password of your account was changed, and it was logged out elsewhere. If you did not do this, set a new \
+         password at once, and tell the people who run this service.",
+    )
+}
+
+fn reset_password<'a>(user_name: &'a str, link: &'a str, code: &'a str) -> WithCode<'a> {
+    WithCode {
+        subject: "Set a new password",
+        purpose: "to set a new password",
+        button: "Set a new password",
+        otherwise: "If you did not ask for this, ignore this mail: without it nothing changes.",
+        user_name,
+        link,
+        code,
     }
 }
 
@@ -167,7 +302,8 @@ struct WithCode<'a> {
 impl WithCode<'_> {
     fn message(&self, code_minutes: u64, link_hours: u64) -> Message {
         let Self { subject, purpose, button, otherwise, user_name, link, code } = self;
-        let times = format!("The code is good for {code_minutes} minutes, the link for {link_hours} hours.");
+        let hours = if link_hours == 1 { "an hour".to_owned() } else { format!("{link_hours} hours") };
+        let times = format!("The code is good for {code_minutes} minutes, the link for {hours}.");
         Message {
             subject: (*subject).to_owned(),
             text: format!(

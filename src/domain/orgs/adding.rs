@@ -19,7 +19,7 @@ use crate::{
         identity::{names, service as identity},
         roles::authority,
     },
-    error::{Error, ErrorCode, Fault, Result},
+    error::{ErrorCode, Fault, Result},
 };
 
 /// Whom to add; without roles named, as `MEMBER`.
@@ -91,9 +91,7 @@ pub async fn add(
             }),
         });
     }
-    if !faults.is_empty() {
-        return Err(Error::Faults(faults));
-    }
+    bulk::refuse(faults)?;
     let joined = joining::join(&txn, ctx, org.id, &joiners).await?;
     txn.commit().await?;
     let ids: Vec<_> = joiners.iter().map(|joiner| joiner.user_id).collect();

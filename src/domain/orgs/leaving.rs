@@ -19,7 +19,7 @@ use crate::{
         events::log::{self, EventType, NewEvent},
         roles::{authority, owners},
     },
-    error::{Error, ErrorCode, Fault, Result},
+    error::{ErrorCode, Fault, Result},
     ids::Kind,
 };
 
@@ -51,9 +51,7 @@ pub async fn remove(ctx: &Ctx, organization_id: Uuid, user_ids: Vec<Uuid>) -> Re
         Some(refused.or_else(lost)?.of_item("userIds", index))
     };
     let faults: Vec<_> = user_ids.iter().enumerate().filter_map(fault).collect();
-    if !faults.is_empty() {
-        return Err(Error::Faults(faults));
-    }
+    bulk::refuse(faults)?;
     txn.commit().await?;
     ctx.app.live_sessions.forget_users(&user_ids);
     Ok(asked)

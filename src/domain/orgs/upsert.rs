@@ -65,9 +65,7 @@ pub async fn upsert(
             |(field, code, message)| Fault::new(code, &["organizations", &index.to_string(), field], message);
         faults.extend(found.into_iter().map(fault));
     }
-    if !faults.is_empty() {
-        return Err(Error::Faults(faults));
-    }
+    bulk::refuse(faults)?;
     let (mut rows, mut events) = (Vec::new(), Vec::new());
     for (change, key) in changes.into_iter().zip(keys) {
         let before = present.get(&key);
@@ -76,21 +74,16 @@ pub async fn upsert(
         rows.push(after);
     }
     write(&txn, &rows).await?;
-    match run {
-        Run::Dry => Ok(Vec::new()),
-        Run::Real => {
-            log::record_all(&txn, ctx, events).await?;
-            txn.commit().await?;
-            // What rests in a deactivated organisation comes and goes for all who hold something there.
-            if rows
-                .iter()
-                .any(|org| present.get(&org.code_key).is_some_and(|before| before.active != org.active))
-            {
-                ctx.app.live_sessions.forget_all();
-            }
-            Ok(rows)
-        }
+    log::record_all(&txn, ctx, events).await?;
+    let done = run.end(txn, rows).await?;
+    // What rests in a deactivated organisation comes and goes for all who hold something there.
+    let woken = |org: &organization::Model| {
+        present.get(&org.code_key).is_some_and(|before| before.active != org.active)
+    };
+    if done.iter().any(woken) {
+        ctx.app.live_sessions.forget_all();
     }
+    Ok(done)
 }
 
 /// Those that there are, held until the end: nobody joins one that is being deactivated.

@@ -21,7 +21,7 @@ use crate::{
         events::log::{self, EventType, NewEvent},
         identity::names,
     },
-    error::{Error, ErrorCode, Fault, Result},
+    error::{ErrorCode, Fault, Result},
     ids::Kind,
 };
 
@@ -60,20 +60,14 @@ pub async fn upsert(ctx: &Ctx, run: Run, changes: Vec<RoleChange>) -> Result<Vec
         }
         faults.extend(found.into_iter().map(|fault| fault.of_item("roles", index)));
     }
-    if !faults.is_empty() {
-        return Err(Error::Faults(faults));
-    }
+    bulk::refuse(faults)?;
     let wanted: Vec<_> =
         changes.into_iter().zip(&keys).map(|(change, key)| change.over(ctx, present.get(key))).collect();
     let differs = |role: &&role::Model| present.get(&role.code_key) != Some(*role);
     let differing: Vec<_> = wanted.iter().filter(differs).cloned().collect();
     let written = write(&txn, ctx, differing, &present).await?;
-    if run == Run::Dry {
-        return Ok(Vec::new());
-    }
-    txn.commit().await?;
     let shown = |role: role::Model| written.get(&role.code_key).cloned().unwrap_or(role);
-    Ok(wanted.into_iter().map(shown).collect())
+    run.end(txn, wanted.into_iter().map(shown).collect()).await
 }
 
 /// Where each of these roles is held.

@@ -3,6 +3,7 @@
 //! Owns sessions, access and refresh tokens, and the keys that sign them. Refuses to say why a login failed, and to
 //! believe a token whose session has ended.
 
+pub mod entering;
 pub mod keys;
 pub mod live;
 pub mod mutation;

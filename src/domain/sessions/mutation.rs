@@ -3,7 +3,8 @@
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::{
-    service::{self, LoggedIn, Logout},
+    entering::{Entered, LoggedIn},
+    service::{self, Logout},
     types::{AuthTokens, Session},
 };
 use crate::{
@@ -27,8 +28,8 @@ impl SessionsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and with which password.")] input: LoginInput,
     ) -> Result<Option<LoginPayload>> {
-        let (logged_in, errors) = payload(service::login(ctx.ctx()?, input.into()).await)?;
-        Ok(Some(LoginPayload::new(logged_in, errors)))
+        let (entered, errors) = payload(service::login(ctx.ctx()?, input.into()).await)?;
+        Ok(Some(LoginPayload::new(entered, errors)))
     }
 
     /// Ends your session, or all of them. The tokens are good for nothing from then on.
@@ -57,12 +58,15 @@ pub struct LoginInput {
     application_id: Option<ID>,
     /// What the user calls the device: shown in the list of sessions.
     device: Option<String>,
+    /// The `deviceToken` of an earlier login on this device: it keeps you in while somebody else guesses.
+    device_token: Option<String>,
 }
 
 impl From<LoginInput> for service::Login {
     fn from(input: LoginInput) -> Self {
-        let LoginInput { identifier, password, application_id, device } = input;
-        Self { identifier, password, application_id: application_id.map(|id| id.0), device }
+        let LoginInput { identifier, password, application_id, device, device_token } = input;
+        let application_id = application_id.map(|id| id.0);
+        Self { identifier, password, application_id, device, device_token }
     }
 }
 
@@ -75,20 +79,27 @@ pub struct LoginPayload {
     session: Option<Session>,
     /// The tokens.
     tokens: Option<AuthTokens>,
+    /// Keep it on this device, and show it at the next login here.
+    device_token: Option<String>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }
 
 impl LoginPayload {
-    fn new(logged_in: Option<LoggedIn>, errors: Vec<UserError>) -> Self {
-        match logged_in {
-            None => Self { user: None, session: None, tokens: None, errors },
-            Some(LoggedIn { user, session, tokens }) => Self {
-                user: Some(User::in_full(user)),
-                session: Some(session.into()),
-                tokens: Some(tokens.into()),
-                errors,
-            },
+    /// For every mutation that ends at the one door.
+    pub fn new(entered: Option<Entered>, errors: Vec<UserError>) -> Self {
+        match entered {
+            None => Self { user: None, session: None, tokens: None, device_token: None, errors },
+            Some(Entered::In(logged_in)) => {
+                let LoggedIn { user, session, tokens, device_token } = *logged_in;
+                Self {
+                    user: Some(User::in_full(user)),
+                    session: Some(session.into()),
+                    tokens: Some(tokens.into()),
+                    device_token,
+                    errors,
+                }
+            }
         }
     }
 }

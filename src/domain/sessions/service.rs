@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use entity::{Secret, UserStatus, refresh_token, session, user};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
+use entity::{Secret, UserStatus, refresh_token, session};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    live,
-    tokens::{self, TokenPair},
+    entering::{self, Entered, Entering, How},
+    live, tokens,
 };
 use crate::{
     authz::{Actor, SignedIn},
@@ -33,21 +33,15 @@ pub struct Login {
     pub application_id: Option<String>,
     /// What the user calls the device.
     pub device: Option<String>,
-}
-
-pub struct LoggedIn {
-    pub user: user::Model,
-    pub session: session::Model,
-    pub tokens: TokenPair,
+    /// What an earlier login on this device handed out.
+    pub device_token: Option<String>,
 }
 
 /// Unknown, wrong and unverified are one answer, after the same time; only who knows the password of a deactivated
 /// account is told so.
-pub async fn login(ctx: &Ctx, login: Login) -> Result<LoggedIn> {
-    let Login { identifier, password, application_id, device } = login;
-    if let Some(problem) = device.as_deref().and_then(identity::names::text_problem) {
-        return Err(Fault::invalid("device", problem).into());
-    }
+pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
+    let Login { identifier, password, application_id, device, device_token } = login;
+    entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
     let user = identity::service::find_by_identifier(ctx, &identifier).await?;
     let hash: Option<Secret> = match &user {
@@ -57,9 +51,13 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<LoggedIn> {
     let right = ctx.app.hasher.verify(&password, hash.as_ref()).await?;
     match user {
         Some(user) if right && user.status == UserStatus::Active => {
+            if let Some(hash) = &hash {
+                passwords::renew(ctx, user.id, &password, hash).await?;
+            }
+            let how = How::Password;
+            let entered = entering::enter(ctx, Entering { user, application_id, device, how, device_token });
             // Who is deleted at this moment is nobody any more.
-            let started = start(ctx, user, application_id, device).await;
-            started.map_err(|error| error.on_gone(wrong_credentials()))
+            entered.await.map_err(|error| error.on_gone(wrong_credentials()))
         }
         Some(user) if right && user.status == UserStatus::Deactivated => {
             refuse(ctx, Some(user.id)).await?;
@@ -84,68 +82,6 @@ async fn refuse(ctx: &Ctx, user_id: Option<Uuid>) -> Result<()> {
     }
     log::record(&txn, ctx, event).await?;
     txn.commit().await
-}
-
-/// Opens a session for a user who has proved who they are.
-async fn start(
-    ctx: &Ctx,
-    user: user::Model,
-    application_id: Uuid,
-    device: Option<String>,
-) -> Result<LoggedIn> {
-    let now = ctx.now();
-    let lifetimes = &ctx.app.config.tokens;
-    let signed_in = Arc::new(SignedIn {
-        user_id: user.id,
-        user_name: user.user_name.clone(),
-        session_id: ctx.new_id(),
-        application_id,
-        authenticated_at: now,
-        grants: live::grants_of(&ctx.app, user.id).await?,
-    });
-    let ctx = &ctx.acting_as(Actor::User(Arc::clone(&signed_in)));
-    let txn = ctx.app.db.begin().await?;
-    let session = session::ActiveModel {
-        id: Set(signed_in.session_id),
-        user_id: Set(user.id),
-        application_id: Set(application_id),
-        device: Set(device),
-        ip: Set(ctx.request.ip.map(|ip| ip.to_string())),
-        user_agent: Set(ctx.request.user_agent.clone()),
-        authenticated_at: Set(now),
-        created_at: Set(now),
-        last_used_at: Set(now),
-        idle_expires_at: Set(now.plus(lifetimes.session_idle_ttl.min(lifetimes.session_ttl))),
-        expires_at: Set(now.plus(lifetimes.session_ttl)),
-        ended_at: Set(None),
-        end_reason: Set(None),
-    }
-    .insert(&*txn)
-    .await?;
-    let tokens = hand_out(&txn, ctx, &signed_in, &session).await?;
-    let user = identity::service::note_login(&txn, ctx, user, application_id).await?;
-    let started =
-        NewEvent::of(EventType::SessionStarted).on(Kind::Session, session.id).on(Kind::User, user.id);
-    log::record(&txn, ctx, started).await?;
-    txn.commit().await?;
-    Ok(LoggedIn { user, session, tokens })
-}
-
-async fn hand_out(txn: &Txn, ctx: &Ctx, user: &SignedIn, session: &session::Model) -> Result<TokenPair> {
-    let (access_token, expires_at) = tokens::issue(ctx, user)?;
-    let refresh_token = crypto::new_token(ctx.app.random.as_ref());
-    refresh_token::ActiveModel {
-        id: Set(ctx.new_id()),
-        session_id: Set(session.id),
-        token_hash: Set(crypto::token_hash(&refresh_token)),
-        created_at: Set(ctx.now()),
-        expires_at: Set(session.idle_expires_at),
-        used_at: Set(None),
-        successor_id: Set(None),
-    }
-    .insert(&**txn)
-    .await?;
-    Ok(TokenPair { access_token, expires_at, refresh_token, refresh_expires_at: session.idle_expires_at })
 }
 
 /// Which sessions a logout ends.
@@ -197,10 +133,20 @@ pub async fn logout(ctx: &Ctx, extent: Logout, refresh_token: Option<&str>) -> R
 /// Ends every session of these users, for a reason that is kept with them. Two statements more for the events, however
 /// many sessions there are.
 pub async fn end_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid], reason: &str) -> Result<()> {
+    end_where(txn, ctx, session::Column::UserId.is_in(user_ids.iter().copied()), reason).await
+}
+
+/// The same for all of this user's sessions but one: the caller's own.
+pub async fn end_others(txn: &Txn, ctx: &Ctx, user_id: Uuid, kept: Uuid, reason: &str) -> Result<()> {
+    let others = session::Column::UserId.eq(user_id).and(session::Column::Id.ne(kept));
+    end_where(txn, ctx, others, reason).await
+}
+
+async fn end_where(txn: &Txn, ctx: &Ctx, which: Expr, reason: &str) -> Result<()> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::EndedAt, Expr::value(ctx.now()))
         .col_expr(session::Column::EndReason, Expr::value(reason))
-        .filter(session::Column::UserId.is_in(user_ids.iter().copied()))
+        .filter(which)
         .filter(session::Column::EndedAt.is_null())
         .exec_with_returning(&**txn)
         .await?;
@@ -232,6 +178,17 @@ pub async fn authenticate(app: &crate::app::App, token: &str) -> Result<Option<A
     match tokens::verify(app, token).await? {
         Some(verified) => live::find(app, verified.session_id, verified.user_id).await,
         None => Ok(None),
+    }
+}
+
+/// The same caller as they are now: while a stream lives, grants change and sessions end. `None` when theirs is over.
+pub async fn renewed(ctx: &Ctx) -> Result<Option<Ctx>> {
+    match ctx.actor.signed_in() {
+        None => Ok(Some(ctx.clone())),
+        Some(user) => {
+            let found = live::find(&ctx.app, user.session_id, user.user_id).await?;
+            Ok(found.map(|user| ctx.acting_as(Actor::User(user))))
+        }
     }
 }
 

@@ -1,22 +1,22 @@
-//! The GraphQL endpoint over plain HTTP: GET and POST, one operation or a batch, two media types.
+//! The GraphQL endpoint: GET and POST, one operation or a batch, two media types; and three ways to stream.
 //!
 //! It follows the GraphQL-over-HTTP specification, and refuses what would be dangerous or dear before anything is
 //! executed: mutations by GET, bodies that are no JSON by their own word (what a foreign page can send unasked), large
 //! bodies, documents beyond the limits. It never reads a cookie. It knows no schema: what executes is an [`Engine`].
 //!
-//! Streams (server-sent events, multipart, WebSocket) come as further formats beside [`respond::Format`]; they share
-//! [`prepare`] and [`fault`].
+//! Streams (server-sent events and multipart in [`stream`], sockets in [`socket`]) share [`prepare`] and [`fault`]
+//! with the rest, so that none has a way round the limits.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe};
+use std::borrow::Cow;
 
-use async_graphql::Response as Executed;
+use async_graphql::{Response as Executed, parser::types::OperationType};
 use axum::{
     body::Body,
     extract::{Request, State},
     http::{Method, StatusCode, request::Parts},
     response::Response,
 };
-use futures_util::FutureExt;
+use futures_util::stream::BoxStream;
 
 use crate::graphql::limits::{Limit, Limits};
 
@@ -25,19 +25,29 @@ mod json;
 pub mod prepare;
 pub mod request;
 pub mod respond;
+mod run;
+mod socket;
+mod stream;
 
-use fault::{Code, Fault};
+use fault::Fault;
 use prepare::{Operations, prepare};
 use request::{Call, Calls};
 use respond::{Answer, Format};
+use stream::{Live, Streaming};
 
 /// What executes operations: the schema, with the tiers of its callers.
 pub trait Engine: Clone + Send + Sync + 'static {
     /// Who is asking. It goes with each operation of a batch.
-    type Caller: Clone + Send + Sync;
+    type Caller: Clone + Send + Sync + 'static;
 
     /// Checks the credential, once a request. A refusal answers the whole request.
     fn admit(&self, parts: &Parts) -> impl Future<Output = Result<Self::Caller, Refusal>> + Send;
+
+    /// Whether the credential still stands: asked again and again while a stream lives.
+    fn recheck(&self, caller: &Self::Caller) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Whether a page of the origin that the request names may open a socket. CORS does not cover them.
+    fn welcomes(&self, parts: &Parts) -> bool;
 
     /// The limits that this caller lives under.
     fn limits(&self, caller: &Self::Caller) -> &Limits;
@@ -51,6 +61,9 @@ pub trait Engine: Clone + Send + Sync + 'static {
         caller: Self::Caller,
         request: async_graphql::Request,
     ) -> impl Future<Output = Executed> + Send;
+
+    /// Executes a subscription.
+    fn follow(&self, caller: Self::Caller, request: async_graphql::Request) -> BoxStream<'static, Executed>;
 }
 
 /// Why a whole request is refused, before its body is read: a dead credential (401), a service that is shedding load.
@@ -63,32 +76,62 @@ pub struct Refusal {
     pub retry_after: Option<u32>,
 }
 
-/// The handler of the endpoint, for every method: `any(handle::<Schema>)`.
-pub async fn handle<E: Engine>(State(engine): State<E>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let format = match respond::negotiate(&parts.headers) {
-        Ok(format) => format,
-        Err(fault) => return Answer::refused(fault).into_response(Format::Json),
-    };
-    let answers = match serve(&engine, &parts, body).await {
-        Ok(answers) => answers,
-        Err(answer) => return answer.into_response(format),
-    };
-    match answers {
-        Answers::One(answer) => answer.into_response(format),
-        Answers::Batch(answers) => respond::batch(answers, format),
+impl Refusal {
+    /// Whether it is the credential that is refused. What is only unavailable comes back.
+    pub fn is_final(&self) -> bool {
+        self.status != StatusCode::SERVICE_UNAVAILABLE
     }
 }
 
-enum Answers {
-    One(Answer),
-    Batch(Vec<Answer>),
+/// The handler of the endpoint, for every method: `any(handle::<Schema>)`.
+pub async fn handle<E: Engine>(State(engine): State<E>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if socket::is_asked_for(&parts) {
+        return socket::open(engine, parts).await;
+    }
+    let plain = respond::negotiate(&parts.headers);
+    let wanted = Wanted { plain: plain.as_ref().ok().copied(), streaming: Streaming::wanted(&parts) };
+    let format = match (plain, wanted.streaming) {
+        (Ok(format), _) => format,
+        (Err(_), Some(_)) => Format::Json,
+        (Err(fault), None) => return Answer::refused(fault).into_response(Format::Json),
+    };
+    match serve(&engine, &parts, body, wanted).await {
+        Ok(Answers::One(answer)) => answer.into_response(format),
+        Ok(Answers::Batch(answers)) => respond::batch(answers, format),
+        Ok(Answers::Stream(live)) => live.into_response(),
+        Err(answer) => match wanted.streaming {
+            // A client that reads only streams reads there what is wrong with its GraphQL.
+            Some(streaming) if wanted.plain.is_none() && answer.is_about_graphql() => streaming.only(&answer),
+            _ => answer.into_response(format),
+        },
+    }
 }
 
-async fn serve<E: Engine>(engine: &E, parts: &Parts, body: Body) -> Result<Answers, Answer> {
-    let operations = match parts.method {
-        Method::POST => Operations::QueriesAndMutations,
-        Method::GET | Method::HEAD => Operations::QueriesByGet,
+/// What the client can read.
+#[derive(Clone, Copy)]
+struct Wanted {
+    plain: Option<Format>,
+    streaming: Option<Streaming>,
+}
+
+enum Answers<E: Engine> {
+    One(Answer),
+    Batch(Vec<Answer>),
+    Stream(Box<Live<E>>),
+}
+
+async fn serve<E: Engine>(
+    engine: &E,
+    parts: &Parts,
+    body: Body,
+    wanted: Wanted,
+) -> Result<Answers<E>, Answer> {
+    let operations = match (&parts.method, wanted.streaming) {
+        (&Method::POST, None) => Operations::QueriesAndMutations,
+        (&Method::POST, Some(_)) => Operations::All,
+        (&Method::GET, Some(_)) => Operations::StreamsByGet,
+        (&Method::GET | &Method::HEAD, _) => Operations::QueriesByGet,
         _ => return Err(Answer::refused(Fault::method("GET, POST"))),
     };
     if parts.method == Method::POST {
@@ -101,39 +144,42 @@ async fn serve<E: Engine>(engine: &E, parts: &Parts, body: Body) -> Result<Answe
         _ => Calls::One(request::from_uri(&parts.uri, limits)?),
     };
     match calls {
-        Calls::One(call) => Ok(Answers::One(answer(engine, &caller, call, operations).await)),
-        Calls::Batch(calls) => {
-            Limit::Batch.check(limits.batch, calls.len()).map_err(Fault::from).map_err(Fault::malformed)?;
-            let mut answers = Vec::with_capacity(calls.len());
-            // One after the other: a batch is one caller's, and takes no more of the machine than one request.
-            for call in calls {
-                answers.push(answer(engine, &caller, call, operations).await);
-                // The time limit of the request can act only where somebody waits.
-                tokio::task::yield_now().await;
+        Calls::One(call) => {
+            let prepared = prepare(call, operations, limits)?;
+            match wanted.streaming {
+                Some(streaming) if prepared.kind == OperationType::Subscription || wanted.plain.is_none() => {
+                    let live = Live::new(engine.clone(), caller, prepared, streaming, parts);
+                    Ok(Answers::Stream(Box::new(live)))
+                }
+                _ => Ok(Answers::One(run::once(engine, &caller, prepared).await)),
             }
-            Ok(Answers::Batch(answers))
         }
+        Calls::Batch(_) if wanted.plain.is_none() => {
+            Err(Fault::bad_request("A batch is answered as JSON: accept it.").into())
+        }
+        Calls::Batch(calls) => batch(engine, &caller, calls, operations.without_streams()).await,
     }
 }
 
-async fn answer<E: Engine>(engine: &E, caller: &E::Caller, call: Call, operations: Operations) -> Answer {
-    let has_variables = !call.variables.is_empty();
-    let request = match prepare(call, operations, engine.limits(caller)) {
-        Ok(request) => request,
-        Err(fault) => return Answer::refused(fault),
-    };
-    let execution = AssertUnwindSafe(engine.execute(caller.clone(), request));
-    // A panic is a bug of ours and no reason to drop the connection, or the rest of a batch.
-    let Ok(mut executed) = execution.catch_unwind().await else {
-        tracing::error!("an operation panicked");
-        return Answer::failed(fault::internal());
-    };
-    let request_errors = if has_variables { Code::BadUserInput } else { Code::ValidationFailed };
-    fault::tidy(&mut executed, request_errors);
-    if !engine.suggests(caller) {
-        fault::strip_suggestions(&mut executed);
+async fn batch<E: Engine>(
+    engine: &E,
+    caller: &E::Caller,
+    calls: Vec<Call>,
+    operations: Operations,
+) -> Result<Answers<E>, Answer> {
+    let limits = engine.limits(caller);
+    Limit::Batch.check(limits.batch, calls.len()).map_err(Fault::from).map_err(Fault::malformed)?;
+    let mut answers = Vec::with_capacity(calls.len());
+    // One after the other: a batch is one caller's, and takes no more of the machine than one request.
+    for call in calls {
+        answers.push(match prepare(call, operations, limits) {
+            Ok(prepared) => run::once(engine, caller, prepared).await,
+            Err(fault) => Answer::refused(fault),
+        });
+        // The time limit of the request can act only where somebody waits.
+        tokio::task::yield_now().await;
     }
-    Answer::executed(executed)
+    Ok(Answers::Batch(answers))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use async_graphql::{
     Positioned, Request, Value, Variables,
     parser::{
         parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection},
     },
 };
 
@@ -25,13 +25,42 @@ pub enum Operations {
     /// A link or an image on a foreign page can make a browser send these.
     QueriesByGet,
     QueriesAndMutations,
+    /// The same link, but its answer is a stream: a page's `EventSource`.
+    StreamsByGet,
     /// A stream.
     All,
 }
 
+impl Operations {
+    /// What the same transport carries where it cannot stream.
+    #[must_use]
+    pub fn without_streams(self) -> Self {
+        match self {
+            Self::QueriesByGet | Self::StreamsByGet => Self::QueriesByGet,
+            Self::QueriesAndMutations | Self::All => Self::QueriesAndMutations,
+        }
+    }
+}
+
+/// An operation that may run.
+#[derive(Debug)]
+pub struct Prepared {
+    pub request: Request,
+    pub kind: OperationType,
+    has_variables: bool,
+}
+
+impl Prepared {
+    /// The code for arguments that validation refuses.
+    pub fn argument_code(&self) -> Code {
+        if self.has_variables { Code::BadUserInput } else { Code::ValidationFailed }
+    }
+}
+
 /// Makes an executable request out of a call. The document is parsed here and nowhere else: async-graphql takes the
 /// parsed one, and keeps the text only for its extensions.
-pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Request, Fault> {
+pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Prepared, Fault> {
+    let has_variables = !call.variables.is_empty();
     let Call { query, operation_name, mut variables, extensions } = call;
     // Persisted queries will be looked up here, by `extensions.persistedQuery`.
     let Some(query) = query else {
@@ -40,7 +69,11 @@ pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Re
     scan(&query, limits)?;
     let document = parse_query(&query)?;
     let operation = pick(&document, operation_name.as_deref())?;
-    check_kind(operation.node.ty, operations)?;
+    let kind = operation.node.ty;
+    check_kind(kind, operations)?;
+    if kind == OperationType::Subscription {
+        check_single_root(&operation.node)?;
+    }
     limits::check(&document, &operation.node, &variables, limits)?;
     check_variables(&operation.node, &variables)?;
     fill_in_defaults(&operation.node, &mut variables);
@@ -49,7 +82,27 @@ pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Re
     request.operation_name = operation_name;
     request.extensions = extensions;
     request.set_parsed_query(document);
-    Ok(request)
+    Ok(Prepared { request, kind, has_variables })
+}
+
+/// A subscription follows one thing. async-graphql would follow several, and none that stands in a fragment.
+fn check_single_root(operation: &OperationDefinition) -> Result<(), Fault> {
+    let refuse = |message| Err(Fault::graphql(Code::ValidationFailed, message));
+    let [selection] = operation.selection_set.node.items.as_slice() else {
+        return refuse("A subscription selects one root field.");
+    };
+    match &selection.node {
+        Selection::Field(field) if field.node.name.node.starts_with("__") => {
+            refuse("A subscription follows a field of the schema, not introspection.")
+        }
+        Selection::Field(field) if !field.node.directives.is_empty() => {
+            refuse("The root field of a subscription takes no @skip and no @include.")
+        }
+        Selection::Field(_) => Ok(()),
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => {
+            refuse("A subscription names its root field itself, not in a fragment.")
+        }
+    }
 }
 
 /// async-graphql knows a variable's default where it is an argument, but not where it decides `@include` or `@skip`.
@@ -87,12 +140,13 @@ fn pick<'d>(
 
 fn check_kind(kind: OperationType, operations: Operations) -> Result<(), Fault> {
     match (kind, operations) {
-        (OperationType::Mutation | OperationType::Subscription, Operations::QueriesByGet) => {
-            Err(Fault::method("POST"))
-        }
-        (OperationType::Subscription, Operations::QueriesAndMutations) => {
-            Err(Fault::graphql(Code::BadRequest, "A subscription needs a transport that streams."))
-        }
+        (OperationType::Mutation | OperationType::Subscription, Operations::QueriesByGet)
+        | (OperationType::Mutation, Operations::StreamsByGet) => Err(Fault::method("POST")),
+        (OperationType::Subscription, Operations::QueriesAndMutations) => Err(Fault::graphql(
+            Code::BadRequest,
+            "A subscription needs a transport that streams: a WebSocket (graphql-transport-ws), or accept \
+             text/event-stream or multipart/mixed;subscriptionSpec=1.0.",
+        )),
         _ => Ok(()),
     }
 }

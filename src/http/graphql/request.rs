@@ -140,7 +140,7 @@ async fn read_body(headers: &HeaderMap, mut body: Body) -> Result<Vec<u8>, Fault
     if length > MAX_BODY { Err(too_large()) } else { Ok(bytes) }
 }
 
-fn read_json(what: &str, text: &[u8], limits: &Limits) -> Result<Value, Fault> {
+pub(super) fn read_json(what: &str, text: &[u8], limits: &Limits) -> Result<Value, Fault> {
     json::read(text, limits.values).map_err(|unread| match unread {
         Unread::Json(error) => {
             Fault::bad_request(format!("{what} is not the JSON that is taken here: {error}."))
@@ -156,7 +156,7 @@ fn read_json(what: &str, text: &[u8], limits: &Limits) -> Result<Value, Fault> {
     })
 }
 
-fn call(mut fields: IndexMap<Name, Value>) -> Result<Call, Fault> {
+pub(super) fn call(mut fields: IndexMap<Name, Value>) -> Result<Call, Fault> {
     let mut take = |name: &str| fields.swap_remove(name).filter(|value| *value != Value::Null);
     Ok(Call {
         query: take("query").map(|value| string("query", value)).transpose()?,

@@ -19,7 +19,7 @@ use super::{
     request::is_utf8,
 };
 
-/// What an answer is written as. `text/event-stream` and `multipart/mixed` will be two more, for subscriptions.
+/// What an answer is written as, when it is one. (Streams are written by [`super::stream`].)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Json,
@@ -83,7 +83,8 @@ pub fn negotiate(headers: &HeaderMap) -> Result<Format, Fault> {
     match (wish(Format::GraphqlResponse), wish(Format::Json)) {
         (None, None) => Err(Fault::status(
             StatusCode::NOT_ACCEPTABLE,
-            "Accept application/graphql-response+json or application/json.",
+            "Accept application/graphql-response+json or application/json, or for a stream text/event-stream or \
+             multipart/mixed;subscriptionSpec=1.0.",
         )),
         (Some(_), None) => Ok(Format::GraphqlResponse),
         (Some(modern), Some(old)) if modern > old => Ok(Format::GraphqlResponse),
@@ -170,6 +171,25 @@ impl Answer {
     pub fn failed(error: ServerError) -> Self {
         let written = Written { errors: vec![error], data: Some(Value::Null), ..Written::default() };
         Self { standing: Standing::Executed, headers: HeaderMap::new(), written }
+    }
+
+    /// Whether HTTP and JSON are in order, and only the GraphQL in them is not.
+    pub fn is_about_graphql(&self) -> bool {
+        self.standing == Standing::BadGraphql
+    }
+
+    /// Whether nothing was executed.
+    pub fn was_refused(&self) -> bool {
+        self.standing != Standing::Executed
+    }
+
+    pub fn errors(&self) -> &[ServerError] {
+        &self.written.errors
+    }
+
+    /// What stands in the body, as a part of a stream carries it.
+    pub fn body(&self) -> &impl Serialize {
+        &self.written
     }
 
     pub fn into_response(self, format: Format) -> Response {

@@ -1,9 +1,16 @@
 //! The endpoint as a client sees it, over a small schema.
 
-use async_graphql::{
-    Context, EmptySubscription, Error, ErrorExtensions, InputObject, Object, Schema, SimpleObject,
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
+
+use async_graphql::{Context, Error, ErrorExtensions, InputObject, Object, Schema, SimpleObject};
 use axum::{Router, body::to_bytes, http::HeaderMap, routing::any};
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Value as Json, json};
 use tower::ServiceExt;
 
@@ -12,6 +19,7 @@ use super::*;
 mod bodies;
 mod hostile;
 mod socket;
+mod streams;
 mod transport;
 
 struct Query;
@@ -72,19 +80,49 @@ impl Mutation {
     }
 }
 
+struct Subscription;
+
+#[async_graphql::Subscription]
+impl Subscription {
+    /// Counts, each time after a moment.
+    async fn count(&self, to: i32) -> impl Stream<Item = i32> {
+        stream::iter(1..=to).then(|n| async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            n
+        })
+    }
+
+    /// Comes to nothing, without an end.
+    async fn silence(&self) -> impl Stream<Item = i32> {
+        stream::pending()
+    }
+
+    async fn closed(&self) -> Result<stream::Empty<i32>, Error> {
+        tokio::task::yield_now().await;
+        Err(Error::new("No.").extend_with(|_, e| e.set("code", "FORBIDDEN")))
+    }
+
+    async fn breaks(&self) -> impl Stream<Item = i32> {
+        stream::iter([1, 0]).map(|n| if n == 0 { "a bug".parse().expect("a bug") } else { n })
+    }
+}
+
 #[derive(Clone)]
 struct Small {
-    schema: Schema<Query, Mutation, EmptySubscription>,
+    schema: Schema<Query, Mutation, Subscription>,
     limits: Limits,
     suggests: bool,
+    /// The tokens that were good are good no longer.
+    ended: Arc<AtomicBool>,
 }
 
 impl Small {
     fn new() -> Self {
         Self {
-            schema: Schema::new(Query, Mutation, EmptySubscription),
+            schema: Schema::new(Query, Mutation, Subscription),
             limits: Limits::default(),
             suggests: false,
+            ended: Arc::default(),
         }
     }
 }
@@ -103,12 +141,7 @@ impl Engine for Small {
                 message: "Too many at once.".into(),
                 retry_after: Some(3),
             }),
-            Some(_) => Err(Refusal {
-                status: StatusCode::UNAUTHORIZED,
-                code: "UNAUTHENTICATED",
-                message: "The token is not valid.".into(),
-                retry_after: None,
-            }),
+            Some(_) => Err(ended()),
         }
     }
 
@@ -120,8 +153,29 @@ impl Engine for Small {
         self.suggests
     }
 
+    async fn recheck(&self, caller: &String) -> Result<(), Refusal> {
+        if caller == "somebody" && self.ended.load(Ordering::SeqCst) { Err(ended()) } else { Ok(()) }
+    }
+
+    fn welcomes(&self, parts: &Parts) -> bool {
+        parts.headers.get("origin").is_none_or(|origin| origin == "https://ours.example")
+    }
+
+    fn follow(&self, caller: String, request: async_graphql::Request) -> BoxStream<'static, Executed> {
+        self.schema.execute_stream(request.data(caller)).boxed()
+    }
+
     async fn execute(&self, caller: String, request: async_graphql::Request) -> Executed {
         self.schema.execute(request.data(caller)).await
+    }
+}
+
+fn ended() -> Refusal {
+    Refusal {
+        status: StatusCode::UNAUTHORIZED,
+        code: "UNAUTHENTICATED",
+        message: "The token is not valid.".into(),
+        retry_after: None,
     }
 }
 

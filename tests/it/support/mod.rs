@@ -1,6 +1,7 @@
 //! What every test stands on: a world of its own, and people who act in it.
 
 mod client;
+mod following;
 mod people;
 pub mod postgres;
 pub mod process;
@@ -8,5 +9,6 @@ pub mod smtp;
 mod world;
 
 pub use client::{Answer, Client};
+pub use following::Following;
 pub use people::{PASSWORD, token_and_code};
 pub use world::{Backend, World};

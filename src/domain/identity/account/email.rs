@@ -3,7 +3,7 @@
 //! The answer does not tell whether the new address is somebody's. If it is, its owner hears of it, and the link is told
 //! to nobody.
 
-use entity::{CodePurpose, UserStatus, user};
+use entity::{Channel, CodePurpose, UserStatus, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::resend::MOST_MESSAGES;
@@ -13,7 +13,7 @@ use crate::{
     domain::{
         credentials::{
             codes::{self, Spent},
-            passwords,
+            proofs,
         },
         events::log::{self, EventType, NewEvent},
         identity::{
@@ -34,19 +34,17 @@ pub struct NewEmail {
     pub new_email: String,
     /// The current one: an open session alone takes nobody's account away.
     pub password: Option<String>,
+    /// Or what shows anew that it is them.
+    pub proof: Option<String>,
 }
 
 pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
     let Some(signed_in) = ctx.actor.signed_in() else {
         return Err(Error::forbidden());
     };
-    let NewEmail { new_email, password } = change;
-    let (email, password) = check(&new_email, password)?;
-    let hash = passwords::hash_of(ctx.app.db.read(), signed_in.user_id).await?;
-    if !ctx.app.hasher.verify(&password, hash.as_ref()).await? {
-        let message = "This is not your password.";
-        return Err(Fault::new(ErrorCode::WrongCredentials, &["password"], message).into());
-    }
+    let NewEmail { new_email, password, proof } = change;
+    let email = check(&new_email, password.as_deref().or(proof.as_deref()))?;
+    let confirmed = proofs::confirm(ctx, password.as_deref(), proof.as_deref()).await?;
     let txn = ctx.app.db.begin().await?;
     let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");
     let user = user::Entity::find_by_id(signed_in.user_id).one(&*txn).await?.ok_or_else(gone)?;
@@ -56,7 +54,9 @@ pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
         );
     }
     refuse_too_many(&txn, ctx, &user).await?;
+    confirmed.spend(&txn, ctx).await?;
     let delivery = Delivery {
+        channel: Channel::Email,
         destination: Some(names::masked(&email.address)),
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: register::RETRY_AFTER,
@@ -97,17 +97,17 @@ pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
     Ok(delivery)
 }
 
-fn check(new_email: &str, password: Option<String>) -> Result<(Email, String)> {
+fn check(new_email: &str, shown: Option<&str>) -> Result<Email> {
     let email = names::email(new_email);
     let mut faults = Vec::new();
     if email.is_none() {
         faults.push(Fault::invalid("newEmail", "This is not an email address."));
     }
-    if password.is_none() {
-        faults.push(Fault::required("password", "Your current password is needed."));
+    if shown.is_none() {
+        faults.push(Fault::required("password", "Your current password is needed, or a proof."));
     }
-    match (email, password) {
-        (Some(email), Some(password)) => Ok((email, password)),
+    match email {
+        Some(email) if faults.is_empty() => Ok(email),
         _ => Err(Error::Faults(faults)),
     }
 }

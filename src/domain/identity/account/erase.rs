@@ -12,6 +12,7 @@ use crate::{
     context::Ctx,
     db::Txn,
     domain::{
+        credentials::proofs,
         events::log::{self, EventType, NewEvent},
         identity::verify,
         roles::{authority, owners},
@@ -21,10 +22,12 @@ use crate::{
 };
 
 /// Oneself, or whoever is in reach of the caller's `user.delete`. `None` is an id that leads nowhere.
-pub async fn delete_user(ctx: &Ctx, user_id: Option<Uuid>) -> Result<Uuid> {
+pub async fn delete_user(ctx: &Ctx, user_id: Option<Uuid>, proof: Option<&str>) -> Result<Uuid> {
     let not_found = || Fault::new(ErrorCode::NotFound, &["userId"], "There is no such user.");
     let id = user_id.ok_or_else(not_found)?;
+    let confirmed = proofs::require(ctx, proof).await?;
     let txn = ctx.app.db.begin().await?;
+    confirmed.spend(&txn, ctx).await?;
     let watch = owners::watch(&txn, &[id]).await?;
     if ctx.actor.user_id() != Some(id) {
         let refusals = authority::refusals(&*txn, ctx, Permission::UserDelete, &[id]).await?;

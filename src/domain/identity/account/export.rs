@@ -14,6 +14,7 @@ use super::erase;
 use crate::{
     clock::rfc3339,
     context::Ctx,
+    domain::credentials::proofs,
     error::{Error, ErrorCode, Result},
     ids::{self, Kind},
 };
@@ -23,10 +24,14 @@ const MOST_ROWS: u64 = 10_000;
 /// A statement holds only so many values.
 const AT_ONCE: usize = 1_000;
 
-pub async fn export_my_data(ctx: &Ctx) -> Result<Json> {
+pub async fn export_my_data(ctx: &Ctx, proof: Option<&str>) -> Result<Json> {
     let Some(id) = ctx.actor.user_id() else {
         return Err(Error::forbidden());
     };
+    let confirmed = proofs::require(ctx, proof).await?;
+    let txn = ctx.app.db.begin().await?;
+    confirmed.spend(&txn, ctx).await?;
+    txn.commit().await?;
     let db = ctx.app.db.read();
     let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");
     let user = user::Entity::find_by_id(id).one(db).await?.ok_or_else(gone)?;

@@ -6,6 +6,7 @@ mod email;
 mod erase;
 mod export;
 pub mod mutation;
+mod phone;
 mod profile;
 mod resend;
 pub mod service;

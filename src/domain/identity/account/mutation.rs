@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 
-use super::service::{self, NewEmail, Profile};
+use super::service::{self, NewEmail, NewPhone, Profile};
 use crate::{
     change::Change,
     domain::identity::{mutation::Delivery, types::User},
@@ -10,7 +10,7 @@ use crate::{
         ContextExt,
         errors::{UserError, payload},
         guard::{Public, SignedIn},
-        scalars::{EmailAddress, Json, Locale, Url},
+        scalars::{EmailAddress, Json, Locale, PhoneNumber, Url},
     },
     ids::{self, Kind},
 };
@@ -56,25 +56,44 @@ impl AccountMutation {
         Ok(Some(ChangeEmailPayload { delivery: delivery.map(Delivery::from), errors }))
     }
 
+    /// Asks for another phone number. A text message goes there, with a code that `verifyOtp` takes for `VERIFY_PHONE`;
+    /// until then nothing changes. The answer does not tell whether the number is somebody's.
+    #[graphql(guard = "SignedIn")]
+    async fn change_phone(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new number, and your password or a proof.")] input: ChangePhoneInput,
+    ) -> Result<Option<ChangePhonePayload>> {
+        let (delivery, errors) = payload(service::change_phone(ctx.ctx()?, input.into()).await)?;
+        Ok(Some(ChangePhonePayload { delivery: delivery.map(Delivery::from), errors }))
+    }
+
     /// Erases an account for good: your own, or one in reach of your `user.delete`. All that is personal goes; of what
-    /// happened the ids and types stay. Its sessions end at once.
+    /// happened the ids and types stay. Its sessions end at once. When you signed in more than 15 minutes ago, it needs a
+    /// proof.
     #[graphql(guard = "SignedIn")]
     async fn delete_user(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to erase.")] input: DeleteUserInput,
     ) -> Result<Option<DeleteUserPayload>> {
-        let DeleteUserInput { user_id } = input;
+        let DeleteUserInput { user_id, proof } = input;
         let id = ids::decode_as(Kind::User, &user_id);
-        let (deleted, errors) = payload(service::delete_user(ctx.ctx()?, id).await)?;
+        let (deleted, errors) = payload(service::delete_user(ctx.ctx()?, id, proof.as_deref()).await)?;
         let deleted_id = deleted.map(|id| ids::encode(Kind::User, id).into());
         Ok(Some(DeleteUserPayload { deleted_id, errors }))
     }
 
-    /// Everything that is held about you, as JSON. Never what would open your account.
+    /// Everything that is held about you, as JSON. Never what would open your account. When you signed in more than 15
+    /// minutes ago, it needs a proof.
     #[graphql(guard = "SignedIn")]
-    async fn export_my_data(&self, ctx: &Context<'_>) -> Result<Option<ExportMyDataPayload>> {
-        let (data, errors) = payload(service::export_my_data(ctx.ctx()?).await)?;
+    async fn export_my_data(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What shows that it is you.")] input: Option<ExportMyDataInput>,
+    ) -> Result<Option<ExportMyDataPayload>> {
+        let ExportMyDataInput { proof } = input.unwrap_or_default();
+        let (data, errors) = payload(service::export_my_data(ctx.ctx()?, proof.as_deref()).await)?;
         Ok(Some(ExportMyDataPayload { data: data.map(Json), errors }))
     }
 }
@@ -142,13 +161,42 @@ pub struct ChangeEmailInput {
     new_email: EmailAddress,
     /// Your current password.
     password: Option<String>,
+    /// Or a proof, as `verifyOtp` gives for `STEP_UP`.
+    proof: Option<String>,
 }
 
 impl From<ChangeEmailInput> for NewEmail {
     fn from(input: ChangeEmailInput) -> Self {
-        let ChangeEmailInput { new_email, password } = input;
-        Self { new_email: new_email.0, password }
+        let ChangeEmailInput { new_email, password, proof } = input;
+        Self { new_email: new_email.0, password, proof }
     }
+}
+
+/// The new number, and your password or a proof.
+#[derive(InputObject)]
+pub struct ChangePhoneInput {
+    /// The number that is to be yours, in the international form.
+    new_phone: PhoneNumber,
+    /// Your current password.
+    password: Option<String>,
+    /// Or a proof, as `verifyOtp` gives for `STEP_UP`.
+    proof: Option<String>,
+}
+
+impl From<ChangePhoneInput> for NewPhone {
+    fn from(input: ChangePhoneInput) -> Self {
+        let ChangePhoneInput { new_phone, password, proof } = input;
+        Self { new_phone: new_phone.0, password, proof }
+    }
+}
+
+/// What became of the request.
+#[derive(SimpleObject)]
+pub struct ChangePhonePayload {
+    /// What was sent, and where.
+    delivery: Option<Delivery>,
+    /// What to mend; empty on success.
+    errors: Vec<UserError>,
 }
 
 /// What became of the request.
@@ -165,6 +213,15 @@ pub struct ChangeEmailPayload {
 pub struct DeleteUserInput {
     /// The user.
     user_id: ID,
+    /// What `verifyOtp` gave for `STEP_UP`.
+    proof: Option<String>,
+}
+
+/// What shows that it is you.
+#[derive(InputObject, Default)]
+pub struct ExportMyDataInput {
+    /// What `verifyOtp` gave for `STEP_UP`.
+    proof: Option<String>,
 }
 
 /// What became of it.

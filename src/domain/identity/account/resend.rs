@@ -3,7 +3,7 @@
 //! The request does the same whoever is asked for: one look, one job. Whether there is anything to send, the job finds
 //! out, where nobody can measure it.
 
-use entity::{UserStatus, registration, user};
+use entity::{Channel, UserStatus, registration, user};
 use sea_orm::{
     ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, sea_query::NullOrdering,
 };
@@ -53,6 +53,7 @@ pub async fn resend(ctx: &Ctx, identifier: &str) -> Result<Delivery> {
     jobs::enqueue(&txn, ctx, &Job::ResendVerification { user_id: found }).await?;
     txn.commit().await?;
     Ok(Delivery {
+        channel: Channel::Email,
         destination: email.map(|email| names::masked(&email.address)),
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: register::RETRY_AFTER,

@@ -4,6 +4,7 @@ pub use super::{
     email::{NewEmail, apply_email, change_email},
     erase::delete_user,
     export::export_my_data,
+    phone::{NewPhone, change_phone, verify_phone},
     profile::{Profile, update_profile},
-    resend::{resend, send_verification_again},
+    resend::{application_of, resend, send_verification_again},
 };

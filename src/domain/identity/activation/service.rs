@@ -17,7 +17,7 @@ use crate::{
         roles::{authority, owners},
         sessions,
     },
-    error::{Error, ErrorCode, Fault, Result},
+    error::{ErrorCode, Fault, Result},
     ids::Kind,
 };
 
@@ -66,9 +66,7 @@ pub async fn apply(
     let refused = |id: &Option<Uuid>| refusal(ctx, change, *id, &refusals, &users);
     let faults: Vec<_> =
         (0..).zip(user_ids).filter_map(|(at, id)| Some(refused(id)?.of_item("userIds", at))).collect();
-    if !faults.is_empty() {
-        return Err(Error::Faults(faults));
-    }
+    bulk::refuse(faults)?;
     let changing: Vec<Uuid> =
         users.values().filter(|user| user.status != change.status()).map(|user| user.id).collect();
     write(&txn, ctx, change, &changing).await?;
@@ -78,19 +76,14 @@ pub async fn apply(
         .zip(user_ids)
         .filter_map(|(at, id)| Some(at_fault(id)?.last_owner(&[]).of_item("userIds", at)))
         .collect();
-    if !faults.is_empty() {
-        return Err(Error::Faults(faults));
-    }
-    if run == Run::Dry {
-        return Ok(Vec::new());
-    }
-    txn.commit().await?;
-    ctx.app.live_sessions.forget_users(&changing);
+    bulk::refuse(faults)?;
     let now = ctx.now();
     for user in users.values_mut().filter(|user| changing.contains(&user.id)) {
         (user.status, user.updated_at) = (change.status(), now);
     }
-    Ok(ids.iter().filter_map(|id| users.get(id).cloned()).collect())
+    let done = run.end(txn, ids.iter().filter_map(|id| users.get(id).cloned()).collect()).await?;
+    ctx.app.live_sessions.forget_users(&changing);
+    Ok(done)
 }
 
 fn refusal(

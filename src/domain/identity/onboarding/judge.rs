@@ -85,16 +85,8 @@ pub(super) async fn all(ctx: &Ctx, users: Vec<NewUser>) -> Result<(Vec<Judged>, 
 fn judged_alone(ctx: &Ctx, mut user: NewUser) -> Judged {
     user.user_name = user.user_name.trim().to_owned();
     let email = user.email.as_deref().and_then(names::email);
-    let phone = user.phone.as_deref().and_then(phone);
+    let phone = user.phone.as_deref().and_then(names::phone);
     Judged { id: ctx.new_id(), name_key: names::name_key(&user.user_name), email, phone, place: None, user }
-}
-
-/// A number in the international form, without what people write between the digits.
-fn phone(text: &str) -> Option<String> {
-    let digits = text.trim().strip_prefix('+')?;
-    let digits: String = digits.chars().filter(|c| !" -.()/".contains(*c)).collect();
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
-    (plain && (7..=15).contains(&digits.len())).then(|| format!("+{digits}"))
 }
 
 fn check(item: &Judged, now: Timestamp) -> Vec<Fault> {

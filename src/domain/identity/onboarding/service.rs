@@ -168,15 +168,18 @@ fn models_of(items: &[Judged]) -> Vec<models::Wanted> {
 
 /// Everybody who has one of these names, addresses or numbers.
 async fn known(txn: &Txn, items: &[Judged]) -> Result<Vec<user::Model>> {
-    let emails = items.iter().filter_map(|item| item.email.as_ref().map(|email| email.key.clone()));
-    let phones = items.iter().filter_map(|item| item.phone.clone());
-    let proved_phone = Condition::all()
-        .add(user::Column::PhoneKey.is_in(phones))
-        .add(user::Column::PhoneVerifiedAt.is_not_null());
-    let any = Condition::any()
-        .add(user::Column::UserNameKey.is_in(items.iter().map(|item| item.name_key.clone())))
-        .add(user::Column::EmailKey.is_in(emails))
-        .add(proved_phone);
+    let emails: Vec<_> = items.iter().filter_map(|item| Some(item.email.as_ref()?.key.clone())).collect();
+    let phones: Vec<_> = items.iter().filter_map(|item| item.phone.clone()).collect();
+    let mut any =
+        Condition::any().add(user::Column::UserNameKey.is_in(items.iter().map(|item| item.name_key.clone())));
+    // A list with nothing in it would have SQLite read the whole table.
+    if !emails.is_empty() {
+        any = any.add(user::Column::EmailKey.is_in(emails));
+    }
+    if !phones.is_empty() {
+        let proved = user::Column::PhoneVerifiedAt.is_not_null();
+        any = any.add(Condition::all().add(user::Column::PhoneKey.is_in(phones)).add(proved));
+    }
     Ok(user::Entity::find().filter(any).all(&**txn).await?)
 }
 

@@ -60,9 +60,7 @@ pub async fn invite(
         flooded.contains(&email.key).then(|| sent::too_many(&["invitees", &index.to_string(), "email"]))
     };
     let faults: Vec<_> = invitees.iter().enumerate().filter_map(fault).collect();
-    if !faults.is_empty() {
-        return Err(Error::Faults(faults));
-    }
+    bulk::refuse(faults)?;
     let org = hold_active(&txn, org.id).await?;
     let open = invitation::Entity::find()
         .filter(invitation::Column::OrganizationId.eq(org.id))

@@ -57,7 +57,7 @@ async fn a_body_beyond_a_mebibyte_is_413() {
     assert_eq!(fits.len(), request::MAX_BODY);
     assert_eq!(post_with(&[], fits.clone()).await.status, 200);
     assert_eq!(post_with(&[], fits.clone() + " ").await.status, 413);
-    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(fits), Ok(" ".to_owned())]);
+    let pieces = stream::iter([Ok::<_, std::io::Error>(fits), Ok(" ".to_owned())]);
     assert_eq!(post_with(&[], Body::from_stream(pieces)).await.status, 413);
 }
 

@@ -1,0 +1,87 @@
+//! Our HTTP layer over a schema that auditors know: `products` of Apollo's federation compatibility suite, and a
+//! subscription `tick`. `cargo run --example conformance -- --listen 127.0.0.1:4001` serves it at `/` and `/graphql`.
+
+mod products;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use async_graphql::{EmptyMutation, Request, Response};
+use axum::{Router, http::request::Parts, routing::any};
+use clap::Parser;
+use denizen::{
+    graphql::limits::Limits,
+    http::{
+        graphql::{Engine, Refusal, handle},
+        server::{Pace, serve},
+    },
+};
+use futures_util::{StreamExt as _, stream::BoxStream};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+type Schema = async_graphql::Schema<products::Query, EmptyMutation, products::Subscription>;
+
+/// An HTTP layer for auditors to look at.
+#[derive(Parser)]
+struct Args {
+    /// The address and port to listen on
+    #[arg(long, default_value = "127.0.0.1:4001")]
+    listen: SocketAddr,
+}
+
+/// Everybody may do everything.
+#[derive(Clone)]
+struct Open {
+    schema: Schema,
+    limits: Arc<Limits>,
+}
+
+impl Engine for Open {
+    type Caller = ();
+
+    async fn admit(&self, _: &Parts) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn recheck(&self, (): &()) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn welcomes(&self, _: &Parts) -> bool {
+        true
+    }
+
+    fn limits(&self, (): &()) -> &Limits {
+        &self.limits
+    }
+
+    fn suggests(&self, (): &()) -> bool {
+        true
+    }
+
+    async fn execute(&self, (): (), request: Request) -> Response {
+        self.schema.execute(request).await
+    }
+
+    fn follow(&self, (): (), request: Request) -> BoxStream<'static, Response> {
+        self.schema.execute_stream(request).boxed()
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), std::io::Error> {
+    let Args { listen } = Args::parse();
+    let schema = Schema::new(products::Query, EmptyMutation, products::Subscription);
+    let engine = Open { schema, limits: Arc::default() };
+    let endpoint = any(handle::<Open>);
+    let router = Router::new().route("/", endpoint.clone()).route("/graphql", endpoint).with_state(engine);
+    let listener = TcpListener::bind(listen).await?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        stopped.cancel();
+    });
+    serve(listener, router, Pace::default(), stop).await;
+    Ok(())
+}

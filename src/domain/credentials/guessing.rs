@@ -1,0 +1,60 @@
+//! Guessing at codes. Whether there is somebody with a code is told by nothing: not by the answer, nor by the limits,
+//! which count names that are nobody's as well.
+
+use entity::{CodePurpose, one_time_code as code};
+use uuid::Uuid;
+
+use super::codes;
+use crate::{
+    context::Ctx,
+    domain::{
+        identity,
+        limits::{rules, service as limits},
+    },
+    error::{ErrorCode, Result},
+};
+
+/// The right code for `identifier`, not spent yet; or the fault that says no more than it must. `candidates` are those
+/// whom the identifier may mean, each with the purpose of their code.
+pub async fn guess(
+    ctx: &Ctx,
+    what: &str,
+    identifier: &str,
+    candidates: &[(Uuid, CodePurpose)],
+    guess: &str,
+) -> Result<code::Model> {
+    let subject = subject(what, identifier);
+    limits::for_source(ctx, &rules::SOURCE).await?;
+    limits::for_person(ctx, &rules::GUESS, &subject).await?;
+    let mut answer = Err(ErrorCode::WrongCode);
+    for (user_id, purpose) in candidates {
+        answer = codes::check_code(ctx, *user_id, *purpose, guess.trim()).await?;
+        if answer.is_ok() {
+            break;
+        }
+    }
+    match answer {
+        Ok(row) => {
+            limits::give_back_source(ctx, &rules::SOURCE).await?;
+            limits::clear(ctx, &rules::GUESS, &subject).await?;
+            Ok(row)
+        }
+        Err(code) => {
+            if candidates.is_empty() {
+                codes::pretend(ctx).await?;
+            }
+            // That a code's tries are used up tells that there is one: the limit above says it for everybody alike.
+            let told = if code == ErrorCode::Expired { code } else { ErrorCode::WrongCode };
+            Err(identity::service::refusal(told, "code").into())
+        }
+    }
+}
+
+/// A new code was asked for: it may be guessed at anew.
+pub async fn start_anew(ctx: &Ctx, what: &str, identifier: &str) -> Result<()> {
+    limits::clear(ctx, &rules::GUESS, &subject(what, identifier)).await
+}
+
+fn subject(what: &str, identifier: &str) -> String {
+    format!("{what} {}", identity::names::identifier_key(identifier))
+}

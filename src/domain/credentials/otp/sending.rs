@@ -1,0 +1,110 @@
+//! The job that sends a code, if there is somebody to send it to.
+
+use std::time::Duration;
+
+use entity::{Channel, CodePurpose, UserStatus, user};
+use sea_orm::EntityTrait;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    context::Ctx,
+    domain::{
+        credentials::codes::{self, NewCode},
+        events::log::{self, EventType, NewEvent},
+        identity::account::service as account,
+        limits::{rules, service as limits},
+        notifications::{
+            service::{self as notifications, Notice},
+            template::{Asked, Template},
+        },
+    },
+    error::Result,
+    ids::Kind,
+};
+
+/// How a code gets to its person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    Mail,
+    Text,
+}
+
+impl Way {
+    pub const fn channel(self) -> Channel {
+        match self {
+            Self::Mail => Channel::Email,
+            Self::Text => Channel::Sms,
+        }
+    }
+}
+
+/// How long the link to a new password is good for, when its owner asked for it.
+const RESET_LINK: Duration = Duration::from_hours(1);
+
+const fn purpose(asked: Asked) -> CodePurpose {
+    match asked {
+        Asked::Login => CodePurpose::Login,
+        Asked::PasswordReset => CodePurpose::PasswordReset,
+        Asked::Phone => CodePurpose::VerifyPhone,
+        Asked::StepUp => CodePurpose::StepUp,
+    }
+}
+
+/// Nothing is sent to an account that is not active, nor to an address or number that is not proved; but the number
+/// that is to be proved.
+pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way) -> Result<()> {
+    let found = user::Entity::find_by_id(user_id).one(ctx.app.db.read()).await?;
+    let Some((_, known)) = found.as_ref().and_then(|user| target(user, asked, way)) else {
+        return Ok(());
+    };
+    // However the account was named: so many messages reach one person.
+    if limits::take(ctx, &rules::SEND, &known).await?.is_err() {
+        return Ok(());
+    }
+    let txn = ctx.app.db.begin().await?;
+    let Some(user) = user::Entity::find_by_id(user_id).one(&*txn).await? else {
+        return Ok(());
+    };
+    let Some((to, compared)) = target(&user, asked, way) else {
+        return Ok(());
+    };
+    let application_id = account::application_of(&txn, ctx, user.id).await?;
+    let link = (asked == Asked::PasswordReset && way == Way::Mail).then_some(RESET_LINK);
+    let (purpose, channel) = (purpose(asked), way.channel());
+    let new = NewCode { user_id, application_id, purpose, channel, target: compared, link };
+    let issued = codes::issue_new(&txn, ctx, new).await?;
+    let (user_name, code) = (user.user_name, issued.code);
+    let minutes = codes::CODE_TTL.as_secs() / 60;
+    let template = match link {
+        Some(time) => Template::ResetPassword {
+            user_name,
+            link: ctx.app.public_url.link("reset", &issued.token),
+            code,
+            code_minutes: minutes,
+            link_hours: time.as_secs() / 3_600,
+        },
+        None => Template::Code { user_name, code, minutes, purpose: asked },
+    };
+    notifications::send_by(&txn, ctx, channel, Notice { user_id, application_id, to, template }).await?;
+    let said = json!({ "purpose": asked, "channel": way });
+    log::record(&txn, ctx, NewEvent::of(EventType::OtpSent).on(Kind::User, user_id).with(said)).await?;
+    txn.commit().await
+}
+
+/// Where the message goes, and the form of it that is compared.
+fn target(user: &user::Model, asked: Asked, way: Way) -> Option<(String, String)> {
+    let proved = match way {
+        Way::Mail => user.email_verified_at.is_some(),
+        Way::Text => user.phone_verified_at.is_some() != (asked == Asked::Phone),
+    };
+    if user.status != UserStatus::Active || !proved {
+        return None;
+    }
+    match way {
+        Way::Mail => user.email.clone().zip(user.email_key.clone()),
+        Way::Text => user.phone.clone().zip(user.phone_key.clone()),
+    }
+}

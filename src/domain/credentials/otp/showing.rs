@@ -1,0 +1,72 @@
+//! Showing a code that proves something: an address, a number, or oneself.
+
+use entity::{CodePurpose, session};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+
+use super::OtpPurpose;
+use crate::{
+    context::Ctx,
+    domain::{
+        credentials::{codes, guessing, proofs},
+        identity::{
+            account::service as account,
+            service::{self as identity, Proof},
+        },
+    },
+    error::{Error, Fault, Result},
+};
+
+pub struct Shown {
+    pub purpose: OtpPurpose,
+    pub identifier: Option<String>,
+    pub code: String,
+}
+
+/// The proof that a step-up gives; nothing for what is proved by the code itself.
+pub async fn show(ctx: &Ctx, shown: Shown) -> Result<Option<String>> {
+    let Shown { purpose, identifier, code } = shown;
+    match purpose {
+        OtpPurpose::StepUp => step_up(ctx, identifier.as_deref(), &code).await.map(Some),
+        OtpPurpose::VerifyEmail => {
+            let own_name = || ctx.actor.signed_in().map(|me| me.user_name.clone());
+            let identifier = identifier.or_else(own_name).ok_or_else(needed)?;
+            identity::verify(ctx, Proof::Otp { identifier, code }).await.map(|_| None)
+        }
+        OtpPurpose::VerifyPhone => {
+            account::verify_phone(ctx, identifier.as_deref(), &code).await.map(|()| None)
+        }
+        OtpPurpose::Login => Err(elsewhere("`loginWithOtp`").into()),
+        OtpPurpose::PasswordReset => Err(elsewhere("`resetPassword`").into()),
+    }
+}
+
+fn needed() -> Fault {
+    Fault::required("identifier", "Say what the code proves: the address or the number that it was sent to.")
+}
+
+fn elsewhere(mutation: &str) -> Fault {
+    Fault::invalid("purpose", format!("Such a code is spent by {mutation}."))
+}
+
+/// One code, one proof; and from now on the session speaks for the person again.
+async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<String> {
+    let me = ctx.actor.signed_in().ok_or_else(Error::forbidden)?;
+    if identifier.is_some() {
+        return Err(Fault::invalid("identifier", "A step-up is of oneself: leave this out.").into());
+    }
+    let candidates = [(me.user_id, CodePurpose::StepUp)];
+    let subject = me.user_id.to_string();
+    let what = OtpPurpose::StepUp.as_str();
+    let row = guessing::guess(ctx, what, &subject, &candidates, code).await?;
+    let txn = ctx.app.db.begin().await?;
+    codes::spend(&txn, ctx, row).await?.map_err(|code| identity::refusal(code, "code"))?;
+    let proof = proofs::issue(&txn, ctx, me.session_id).await?;
+    session::Entity::update_many()
+        .col_expr(session::Column::AuthenticatedAt, Expr::value(ctx.now()))
+        .filter(session::Column::Id.eq(me.session_id))
+        .exec(&*txn)
+        .await?;
+    txn.commit().await?;
+    ctx.app.live_sessions.forget(me.session_id);
+    Ok(proof)
+}

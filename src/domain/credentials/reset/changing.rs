@@ -1,0 +1,49 @@
+//! A new password, with the old one.
+
+use entity::user;
+
+use super::FIELD;
+use crate::{
+    context::Ctx,
+    domain::{
+        credentials::{codes, passwords, policy, proofs},
+        events::log::{self, EventType, NewEvent},
+        sessions::service as sessions,
+    },
+    error::{Error, ErrorCode, Fault, Result},
+    ids::Kind,
+};
+
+pub struct NewPassword {
+    pub current: String,
+    pub new: String,
+}
+
+/// Ends the other sessions and every code. The same password once more is allowed: it ends them as well.
+pub async fn change_password(ctx: &Ctx, change: NewPassword) -> Result<user::Model> {
+    let NewPassword { current, new } = change;
+    let me = ctx.actor.signed_in().ok_or_else(Error::forbidden)?;
+    policy::check(FIELD, &new, &[])?;
+    let old = passwords::hash_of(ctx.app.db.read(), me.user_id).await?;
+    proofs::check_password(ctx, me.user_id, "currentPassword", &current).await?;
+    let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");
+    let user = super::find(ctx.app.db.read(), me.user_id).await?.ok_or_else(gone)?;
+    super::judge(ctx, &user, &new).await?;
+    let hash = ctx.app.hasher.hash(&new, ctx.app.random.as_ref()).await?;
+    let wrong =
+        || Fault::new(ErrorCode::WrongCredentials, &["currentPassword"], "This is not your password.");
+    let old = old.ok_or_else(wrong)?;
+    let txn = ctx.app.db.begin().await?;
+    // Somebody who set another one meanwhile, as by a mailed link, has the last word.
+    if !passwords::replace(&txn, ctx, me.user_id, &old, hash).await? {
+        return Err(wrong().into());
+    }
+    sessions::end_others(&txn, ctx, me.user_id, me.session_id, "password_changed").await?;
+    codes::end_all(&txn, ctx, &[me.user_id]).await?;
+    let event = NewEvent::of(EventType::PasswordChanged).on(Kind::User, me.user_id);
+    log::record(&txn, ctx, event).await?;
+    super::tell(&txn, ctx, &user, me.application_id).await?;
+    txn.commit().await?;
+    ctx.app.live_sessions.forget_users(&[me.user_id]);
+    Ok(user)
+}

@@ -1,0 +1,68 @@
+//! A new password, with a mailed link or a code. Who has none yet gets one this way, too.
+
+use entity::{CodePurpose, UserStatus, one_time_code as code, user};
+
+use super::FIELD;
+use crate::{
+    context::Ctx,
+    domain::{
+        credentials::{codes, guessing, otp::OtpPurpose, passwords, policy},
+        events::log::{self, EventType, NewEvent},
+        identity::service as identity,
+        sessions::service as sessions,
+    },
+    error::{ErrorCode, Fault, Result},
+    ids::Kind,
+};
+
+/// What opens the way.
+pub enum Key {
+    Token(String),
+    Code { identifier: String, code: String },
+}
+
+/// Ends every session, and every other code and link. A password that is not good enough uses nothing up.
+pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Model> {
+    policy::check(FIELD, &new, &[])?;
+    let (row, field) = match key {
+        Key::Token(token) => {
+            let found = codes::find_token(ctx, &[CodePurpose::PasswordReset], &token).await?;
+            (found.map_err(|code| refusal(code, "token"))?, "token")
+        }
+        Key::Code { identifier, code } => (right_code(ctx, &identifier, &code).await?, "code"),
+    };
+    let over = || refusal(ErrorCode::AlreadyUsed, field);
+    let user = super::find(ctx.app.db.read(), row.user_id).await?;
+    let user = user.filter(|user| is_for(user, &row)).ok_or_else(over)?;
+    super::judge(ctx, &user, &new).await?;
+    let hash = ctx.app.hasher.hash(&new, ctx.app.random.as_ref()).await?;
+    let txn = ctx.app.db.begin().await?;
+    // What ends the codes of an account (another address, its closing) ends this one: that it is spent here, decides.
+    let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
+    passwords::set(&txn, ctx, user.id, hash).await?;
+    codes::end_all(&txn, ctx, &[user.id]).await?;
+    sessions::end_all(&txn, ctx, &[user.id], "password_reset").await?;
+    let event = NewEvent::of(EventType::PasswordReset).on(Kind::User, user.id);
+    log::record(&txn, ctx, event).await?;
+    super::tell(&txn, ctx, &user, spent.application_id).await?;
+    txn.commit().await?;
+    ctx.app.live_sessions.forget_users(&[user.id]);
+    Ok(user)
+}
+
+async fn right_code(ctx: &Ctx, identifier: &str, guess: &str) -> Result<code::Model> {
+    let user = identity::named_by(ctx, identifier).await?;
+    let candidates: Vec<_> = user.iter().map(|user| (user.id, CodePurpose::PasswordReset)).collect();
+    guessing::guess(ctx, OtpPurpose::PasswordReset.as_str(), identifier, &candidates, guess).await
+}
+
+/// Whether the account is open, and what was sent went to what is proved to be its own now.
+fn is_for(user: &user::Model, row: &code::Model) -> bool {
+    let email = user.email_key.as_ref().filter(|_| user.email_verified_at.is_some());
+    let phone = user.phone_key.as_ref().filter(|_| user.phone_verified_at.is_some());
+    user.status == UserStatus::Active && (email == Some(&row.target) || phone == Some(&row.target))
+}
+
+fn refusal(code: ErrorCode, field: &str) -> Fault {
+    identity::refusal(code, field)
+}

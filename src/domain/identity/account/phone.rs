@@ -1,0 +1,173 @@
+//! One's phone number: claimed by whoever says so, and theirs who prove it with a code that is sent there.
+//!
+//! Nothing changes before the proof, and the answer does not tell whether the number is somebody's: if it is, its owner
+//! hears of it, and the code is told to nobody.
+
+use entity::{Channel, CodePurpose, UserStatus, one_time_code, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
+};
+use uuid::Uuid;
+
+use crate::{
+    context::Ctx,
+    db::Txn,
+    domain::{
+        credentials::{
+            codes::{self, NewCode},
+            guessing,
+            otp::OtpPurpose,
+            proofs,
+        },
+        events::log::{self, EventType, NewEvent},
+        identity::{
+            names,
+            register::{self, Delivery},
+            service, verify,
+        },
+        limits::{rules, service as limits},
+        notifications::{
+            service::{self as notifications, Notice},
+            template::{Asked, Template},
+        },
+    },
+    error::{Error, ErrorCode, Fault, Result},
+    ids::Kind,
+};
+
+pub struct NewPhone {
+    pub new_phone: String,
+    pub password: Option<String>,
+    pub proof: Option<String>,
+}
+
+pub async fn change_phone(ctx: &Ctx, change: NewPhone) -> Result<Delivery> {
+    let me = ctx.actor.signed_in().ok_or_else(Error::forbidden)?;
+    let NewPhone { new_phone, password, proof } = change;
+    let message = "This is not a phone number such as +911234567890.";
+    let number = names::phone(&new_phone).ok_or_else(|| Fault::invalid("newPhone", message))?;
+    ctx.app.texter.check("newPhone")?;
+    let confirmed = proofs::confirm(ctx, password.as_deref(), proof.as_deref()).await?;
+    limits::for_source(ctx, &rules::SEND_SOURCE).await?;
+    limits::for_person(ctx, &rules::SEND, &number).await?;
+    limits::for_person(ctx, &rules::SEND, &format!("by {}", me.user_id)).await?;
+    guessing::start_anew(ctx, OtpPurpose::VerifyPhone.as_str(), &number).await?;
+    let txn = ctx.app.db.begin().await?;
+    let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");
+    let user = user::Entity::find_by_id(me.user_id).one(&*txn).await?.ok_or_else(gone)?;
+    if user.phone_key.as_ref() == Some(&number) && user.phone_verified_at.is_some() {
+        let message = "This is your number already.";
+        return Err(Fault::new(ErrorCode::AlreadyVerified, &["newPhone"], message).into());
+    }
+    confirmed.spend(&txn, ctx).await?;
+    let notice = wanted(&txn, ctx, user, me.application_id, &number).await?;
+    notifications::send_by(&txn, ctx, Channel::Sms, notice).await?;
+    txn.commit().await?;
+    Ok(Delivery {
+        channel: Channel::Sms,
+        destination: Some(names::masked_phone(&number)),
+        expires_at: ctx.now().plus(codes::CODE_TTL),
+        retry_after: register::RETRY_AFTER,
+    })
+}
+
+/// The code for the new number, or, to somebody whose number it is, that another wanted it.
+async fn wanted(
+    txn: &Txn,
+    ctx: &Ctx,
+    user: user::Model,
+    application_id: Uuid,
+    number: &str,
+) -> Result<Notice> {
+    let (user_id, purpose, channel) = (user.id, CodePurpose::ChangePhone, Channel::Sms);
+    let new = NewCode { user_id, application_id, purpose, channel, target: number.to_owned(), link: None };
+    let issued = codes::issue_new(txn, ctx, new).await?;
+    let owner = user::Entity::find()
+        .filter(user::Column::PhoneKey.eq(number))
+        .filter(user::Column::PhoneVerifiedAt.is_not_null())
+        .one(&**txn)
+        .await?;
+    let to = number.to_owned();
+    if let Some(owner) = owner {
+        let template = Template::NumberWanted { user_name: owner.user_name };
+        return Ok(Notice { user_id: owner.id, application_id, to, template });
+    }
+    let minutes = codes::CODE_TTL.as_secs() / 60;
+    let (user_name, purpose) = (user.user_name, Asked::Phone);
+    let template = Template::Code { user_name, code: issued.code, minutes, purpose };
+    Ok(Notice { user_id, application_id, to, template })
+}
+
+const PURPOSES: [CodePurpose; 2] = [CodePurpose::ChangePhone, CodePurpose::VerifyPhone];
+/// So many accounts that claim one number are looked at, the newest first.
+const LOOKED_AT: u64 = 5;
+
+/// The code is right: the number is the account's.
+pub async fn verify_phone(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<()> {
+    let number = identifier.and_then(names::phone);
+    let candidates: Vec<(Uuid, CodePurpose)> = match (ctx.actor.user_id(), identifier) {
+        (Some(id), _) => open(ctx, number.as_deref(), Some(id)).await?,
+        (None, Some(_)) if number.is_some() => open(ctx, number.as_deref(), None).await?,
+        (None, Some(name)) => {
+            let user = service::named_by(ctx, name).await?;
+            user.iter().flat_map(|user| PURPOSES.map(|purpose| (user.id, purpose))).collect()
+        }
+        (None, None) => {
+            let message = "Say what the code proves: the number that it was sent to.";
+            return Err(Fault::required("identifier", message).into());
+        }
+    };
+    let own = ctx.actor.user_id().map(|id| id.to_string()).unwrap_or_default();
+    let what = OtpPurpose::VerifyPhone.as_str();
+    let row = guessing::guess(ctx, what, identifier.unwrap_or(&own), &candidates, code).await?;
+    apply(ctx, row).await
+}
+
+/// Who waits for the proof of this number, or what this user waits for.
+async fn open(ctx: &Ctx, number: Option<&str>, user_id: Option<Uuid>) -> Result<Vec<(Uuid, CodePurpose)>> {
+    let mut rows = one_time_code::Entity::find()
+        .filter(one_time_code::Column::Purpose.is_in(PURPOSES))
+        .filter(one_time_code::Column::ConsumedAt.is_null())
+        .order_by_desc(one_time_code::Column::CreatedAt)
+        .limit(LOOKED_AT);
+    if let Some(number) = number {
+        rows = rows.filter(one_time_code::Column::Target.eq(number));
+    }
+    if let Some(id) = user_id {
+        rows = rows.filter(one_time_code::Column::UserId.eq(id));
+    }
+    let rows = rows.all(ctx.app.db.read()).await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.purpose)).collect())
+}
+
+async fn apply(ctx: &Ctx, row: one_time_code::Model) -> Result<()> {
+    let txn = ctx.app.db.begin().await?;
+    let refusal = |code| verify::refusal(code, "code");
+    let spent = codes::spend(&txn, ctx, row).await?.map_err(refusal)?;
+    let found = user::Entity::find_by_id(spent.user_id).one(&*txn).await?;
+    let claimed = |user: &user::Model| {
+        spent.purpose == CodePurpose::ChangePhone || user.phone_key.as_ref() == Some(&spent.target)
+    };
+    let user = found.filter(|user| user.status == UserStatus::Active && claimed(user));
+    let user = user.ok_or_else(|| refusal(ErrorCode::AlreadyUsed))?;
+    let (now, number) = (ctx.now(), spent.target);
+    let mut row = user.into_active_model();
+    row.phone = Set(Some(number.clone()));
+    row.phone_key = Set(Some(number.clone()));
+    row.phone_verified_at = Set(Some(now));
+    row.updated_at = Set(now);
+    let taken = || Fault::new(ErrorCode::Taken, &["code"], "This number belongs to another account by now.");
+    let user = row
+        .update(&*txn)
+        .await
+        .map_err(|error| Error::from(error).on_conflict("users.phone_key", taken()))?;
+    codes::end_all(&txn, ctx, &[user.id]).await?;
+    log::record(&txn, ctx, NewEvent::of(EventType::PhoneChanged).on(Kind::User, user.id)).await?;
+    if let Some(to) = user.email.filter(|_| user.email_verified_at.is_some()) {
+        let new_number = names::masked_phone(&number);
+        let template = Template::PhoneChanged { user_name: user.user_name, new_number };
+        let notice = Notice { user_id: user.id, application_id: spent.application_id, to, template };
+        notifications::send(&txn, ctx, notice).await?;
+    }
+    txn.commit().await
+}

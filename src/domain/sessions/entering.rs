@@ -1,0 +1,143 @@
+//! The one door for everybody who has proved who they are: with a password, a code, a passkey or an id token.
+
+use std::sync::Arc;
+
+use entity::{refresh_token, session, user};
+use sea_orm::{ActiveModelTrait, Set};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    live,
+    tokens::{self, TokenPair},
+};
+use crate::{
+    authz::{Actor, SignedIn},
+    context::Ctx,
+    crypto,
+    db::Txn,
+    domain::{
+        events::log::{self, EventType, NewEvent},
+        identity,
+    },
+    error::{Fault, Result},
+    ids::Kind,
+};
+
+/// With what somebody proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Password,
+    Otp,
+    Passkey,
+    IdToken,
+}
+
+impl How {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "PASSWORD",
+            Self::Otp => "OTP",
+            Self::Passkey => "PASSKEY",
+            Self::IdToken => "ID_TOKEN",
+        }
+    }
+}
+
+/// Somebody who has proved who they are, and whose account is active: whoever calls has looked.
+pub struct Entering {
+    pub user: user::Model,
+    pub application_id: Uuid,
+    /// What the user calls the device; judge it with [`judge_device`].
+    pub device: Option<String>,
+    pub how: How,
+    /// What an earlier login on this device handed out.
+    pub device_token: Option<String>,
+}
+
+pub struct LoggedIn {
+    pub user: user::Model,
+    pub session: session::Model,
+    pub tokens: TokenPair,
+    /// To be shown at the next login on this device.
+    pub device_token: Option<String>,
+}
+
+/// What became of somebody at the door.
+pub enum Entered {
+    In(Box<LoggedIn>),
+}
+
+/// Lets them in.
+pub async fn enter(ctx: &Ctx, entering: Entering) -> Result<Entered> {
+    // Second factors are asked for here, and only here.
+    open(ctx, entering).await.map(|logged_in| Entered::In(Box::new(logged_in)))
+}
+
+/// What is wrong with the name of a device, before anything is proved.
+pub fn judge_device(device: Option<&str>) -> Result<()> {
+    match device.and_then(identity::names::text_problem) {
+        Some(problem) => Err(Fault::invalid("device", problem).into()),
+        None => Ok(()),
+    }
+}
+
+/// Opens a session, without another question.
+pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
+    let Entering { user, application_id, device, how, device_token } = entering;
+    let now = ctx.now();
+    let lifetimes = &ctx.app.config.tokens;
+    let signed_in = Arc::new(SignedIn {
+        user_id: user.id,
+        user_name: user.user_name.clone(),
+        session_id: ctx.new_id(),
+        application_id,
+        authenticated_at: now,
+        grants: live::grants_of(&ctx.app, user.id).await?,
+    });
+    let ctx = &ctx.acting_as(Actor::User(Arc::clone(&signed_in)));
+    let txn = ctx.app.db.begin().await?;
+    let session = session::ActiveModel {
+        id: Set(signed_in.session_id),
+        user_id: Set(user.id),
+        application_id: Set(application_id),
+        device: Set(device),
+        ip: Set(ctx.request.ip.map(|ip| ip.to_string())),
+        user_agent: Set(ctx.request.user_agent.clone()),
+        authenticated_at: Set(now),
+        created_at: Set(now),
+        last_used_at: Set(now),
+        idle_expires_at: Set(now.plus(lifetimes.session_idle_ttl.min(lifetimes.session_ttl))),
+        expires_at: Set(now.plus(lifetimes.session_ttl)),
+        ended_at: Set(None),
+        end_reason: Set(None),
+    }
+    .insert(&*txn)
+    .await?;
+    let tokens = hand_out(&txn, ctx, &signed_in, &session).await?;
+    let user = identity::service::note_login(&txn, ctx, user, application_id).await?;
+    let started = NewEvent::of(EventType::SessionStarted)
+        .on(Kind::Session, session.id)
+        .on(Kind::User, user.id)
+        .with(json!({ "how": how.as_str() }));
+    log::record(&txn, ctx, started).await?;
+    txn.commit().await?;
+    Ok(LoggedIn { user, session, tokens, device_token })
+}
+
+async fn hand_out(txn: &Txn, ctx: &Ctx, user: &SignedIn, session: &session::Model) -> Result<TokenPair> {
+    let (access_token, expires_at) = tokens::issue(ctx, user)?;
+    let refresh_token = crypto::new_token(ctx.app.random.as_ref());
+    refresh_token::ActiveModel {
+        id: Set(ctx.new_id()),
+        session_id: Set(session.id),
+        token_hash: Set(crypto::token_hash(&refresh_token)),
+        created_at: Set(ctx.now()),
+        expires_at: Set(session.idle_expires_at),
+        used_at: Set(None),
+        successor_id: Set(None),
+    }
+    .insert(&**txn)
+    .await?;
+    Ok(TokenPair { access_token, expires_at, refresh_token, refresh_expires_at: session.idle_expires_at })
+}

@@ -1,0 +1,125 @@
+//! Running a prepared operation, whatever carries it: what comes of it is one answer, or a stream of pieces.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use async_graphql::{Response as Executed, Value, parser::types::OperationType};
+use axum::http::StatusCode;
+use futures_util::{FutureExt, StreamExt, stream, stream::BoxStream};
+use tokio::time::timeout;
+
+use super::{
+    Engine, Refusal,
+    fault::{self, Code},
+    prepare::Prepared,
+    respond::Answer,
+};
+
+/// One that is carried by a stream runs for no longer than one that is a request of its own.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// What an operation brings forth, one after the other.
+pub(super) enum Piece {
+    Result(Answer),
+    /// The operation could not begin, or has ended with this. Nothing follows.
+    Failed(Answer),
+    /// The caller is no longer who they were. Nothing follows.
+    Refused(Refusal),
+}
+
+pub(super) type Pieces = BoxStream<'static, Piece>;
+
+/// Runs a query or a mutation.
+pub(super) async fn once<E: Engine>(engine: &E, caller: &E::Caller, prepared: Prepared) -> Answer {
+    let code = prepared.argument_code();
+    let execution = AssertUnwindSafe(engine.execute(caller.clone(), prepared.request));
+    // A panic is a bug of ours and no reason to drop the connection, or the rest of a batch.
+    let Ok(executed) = execution.catch_unwind().await else {
+        tracing::error!("an operation panicked");
+        return Answer::failed(fault::internal());
+    };
+    Answer::executed(presentable(engine, caller, executed, code))
+}
+
+/// Runs whatever it is.
+pub(super) fn pieces<E: Engine>(engine: E, caller: E::Caller, prepared: Prepared) -> Pieces {
+    if prepared.kind == OperationType::Subscription {
+        return follow(engine, caller, prepared).boxed();
+    }
+    let whole = async move {
+        match timeout(TIME_LIMIT, once(&engine, &caller, prepared)).await {
+            Ok(answer) if answer.was_refused() => Piece::Failed(answer),
+            Ok(answer) => Piece::Result(answer),
+            Err(_) => Piece::Refused(Refusal {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "UNAVAILABLE",
+                message: "This takes too long at the moment.".into(),
+                retry_after: Some(1),
+            }),
+        }
+    };
+    stream::once(whole).boxed()
+}
+
+struct Following<E: Engine> {
+    engine: E,
+    caller: E::Caller,
+    code: Code,
+    source: BoxStream<'static, std::thread::Result<Executed>>,
+    over: bool,
+}
+
+fn follow<E: Engine>(
+    engine: E,
+    caller: E::Caller,
+    prepared: Prepared,
+) -> impl futures_util::Stream<Item = Piece> + Send {
+    let code = prepared.argument_code();
+    let source = engine.follow(caller.clone(), prepared.request);
+    let source = AssertUnwindSafe(source).catch_unwind().boxed();
+    let following = Following { engine, caller, code, source, over: false };
+    stream::unfold(following, |mut following| async {
+        let piece = following.next().await?;
+        Some((piece, following))
+    })
+}
+
+impl<E: Engine> Following<E> {
+    async fn next(&mut self) -> Option<Piece> {
+        if self.over {
+            return None;
+        }
+        let piece = if let Ok(executed) = self.source.next().await? {
+            self.piece(executed).await
+        } else {
+            tracing::error!("a subscription panicked");
+            Piece::Failed(Answer::failed(fault::internal()))
+        };
+        self.over = !matches!(piece, Piece::Result(_));
+        Some(piece)
+    }
+
+    async fn piece(&mut self, executed: Executed) -> Piece {
+        // Asked at the last moment: between what happened and now, the token may have run out.
+        if let Err(refusal) = self.engine.recheck(&self.caller).await {
+            return Piece::Refused(refusal);
+        }
+        let ends = is_the_sources_own_failure(&executed);
+        let answer = Answer::executed(presentable(&self.engine, &self.caller, executed, self.code));
+        if ends { Piece::Failed(answer) } else { Piece::Result(answer) }
+    }
+}
+
+/// Whether it is the stream itself that failed, and not what was selected of one of its items: that stands deeper.
+fn is_the_sources_own_failure(executed: &Executed) -> bool {
+    executed.data == Value::Null
+        && !executed.errors.is_empty()
+        && executed.errors.iter().all(|error| error.path.len() <= 1)
+}
+
+fn presentable<E: Engine>(engine: &E, caller: &E::Caller, mut executed: Executed, code: Code) -> Executed {
+    fault::tidy(&mut executed, code);
+    if !engine.suggests(caller) {
+        fault::strip_suggestions(&mut executed);
+    }
+    executed
+}
