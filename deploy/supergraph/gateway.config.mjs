@@ -29,8 +29,10 @@ export const gatewayConfig = defineConfig({
     rejectUnauthenticated: false,
   },
   propagateHeaders: {
-    fromClientToSubgraphs({ context, subgraphName }) {
-      const headers = {};
+    fromClientToSubgraphs({ context, request, subgraphName }) {
+      // Denizen bounds guesses by address and writes both into its log. It believes the first of its
+      // DENIZEN_TRUSTED_PROXIES alone.
+      const headers = { 'x-forwarded-for': addresses(context, request), 'user-agent': request.headers.get('user-agent') };
       // Of a WebSocket it is what `connection_init` brought. The token itself goes to Denizen alone: neighbours get what
       // it says.
       const authorization = context.headers?.authorization;
@@ -40,6 +42,11 @@ export const gatewayConfig = defineConfig({
     },
   },
 });
+
+/** Those that a proxy in front of the router names, and the one that it is asked from itself. */
+function addresses(context, request) {
+  return [request.headers.get('x-forwarded-for'), context.req?.socket.remoteAddress].filter(Boolean).join(', ');
+}
 
 /** Over WebSocket the token comes in the payload of `connection_init`, in the words of the header. */
 function extractFromConnectionInit({ serverContext }) {

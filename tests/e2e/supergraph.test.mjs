@@ -1,10 +1,12 @@
 // Denizen in a supergraph: a neighbour beside it, a real router in front, nothing pretended.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { ask, login, organization, person } from './support/denizen.mjs';
+import { ask, login, organization, PASSWORD, person } from './support/denizen.mjs';
 import { ROUTER_SECRET, startSupergraph } from './support/supergraph.mjs';
 
 const CREATE = `mutation Create($input: CreateDocumentInput!) {
@@ -149,6 +151,23 @@ test('entities are asked for together: one request for each kind, each person on
   assert.ok(graph.toNeighbour.requests.every(({ headers }) => headers.authorization === undefined));
 });
 
+test('Denizen learns through the router where a request comes from', async () => {
+  const query = `mutation { login(input: { identifier: "ada", password: "${PASSWORD}" }) { session { ip } } }`;
+  const sent = request(graph.endpoint, {
+    method: 'POST',
+    localAddress: '127.0.0.2',
+    headers: { 'content-type': 'application/json', 'user-agent': 'a-front-end/1.0', 'x-forwarded-for': '127.0.0.1' },
+  });
+  sent.end(JSON.stringify({ query }));
+  const [answer] = await once(sent, 'response');
+  const { data } = JSON.parse((await answer.toArray()).join(''));
+  assert.equal(data.login.session.ip, '127.0.0.2');
+  const logged = await ask(graph.endpoint, '{ events(filter: { types: ["session.started"] }, first: 1) { edges { node { userAgent } } } }', {
+    token: admin.token,
+  });
+  assert.equal(logged.data.events.edges[0].node.userAgent, 'a-front-end/1.0');
+});
+
 test('a subscription passes through the router, to a client over WebSocket', async (t) => {
   if (!graph.sdl.includes('type Subscription')) return t.skip('this Denizen has no Subscription type');
   const client = createClient({
@@ -171,5 +190,15 @@ test('a subscription passes through the router, to a client over WebSocket', asy
   await happening;
   await events.return();
   await client.dispose();
+
+  const forged = createClient({
+    url: graph.endpoint.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: 'Bearer garbage' },
+    retryAttempts: 0,
+  });
+  const refused = await forged.iterate({ query: 'subscription { events { type } }' }).next().catch((error) => ({ error }));
+  assert.ok(refused.error || refused.value.errors.length > 0, JSON.stringify(refused));
+  await forged.dispose();
   assert.deepEqual(value, { data: { events: { type: 'org.created', actor: { id: admin.id } } } });
 });

@@ -22,7 +22,13 @@ export async function startSupergraph({ before }) {
   };
   try {
     const denizen = keep(
-      await startDenizen({ env: { DENIZEN_ROUTER_SECRET: ROUTER_SECRET, DENIZEN_ACCESS_TOKEN_TTL: '1s' } }),
+      await startDenizen({
+        env: {
+          DENIZEN_ROUTER_SECRET: ROUTER_SECRET,
+          DENIZEN_TRUSTED_PROXIES: '127.0.0.1/32',
+          DENIZEN_ACCESS_TOKEN_TTL: '1s',
+        },
+      }),
     );
     await before(denizen);
     await denizen.restart({ DENIZEN_ACCESS_TOKEN_TTL: '15m' });
