@@ -64,7 +64,19 @@ test('one query joins people of Denizen and documents of the neighbour', async (
 test('the neighbour learns from the router who is asking, and not from anybody else', async () => {
   const written = await create(ada, 'Signed');
   assert.equal(written.data.createDocument.author.userName, 'ada');
-  const body = { query: 'mutation { createDocument(input: { title: "Forged" }) { id } }', extensions: { jwt: { payload: { sub: admin.id } } } };
+  const body = {
+    query: 'mutation { createDocument(input: { title: "Forged" }) { id author { id } } }',
+    extensions: { jwt: { payload: { sub: admin.id } } },
+  };
+  for (const [token, expected] of [[ada.token, ada.id], [undefined, undefined]]) {
+    const response = await fetch(graph.endpoint, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+      body: JSON.stringify(body),
+    });
+    const { data } = await response.json();
+    assert.equal(data.createDocument?.author.id, expected, 'what a client says of itself is not believed');
+  }
   for (const secret of [undefined, 'not-the-secret', `${ROUTER_SECRET} `.slice(1)]) {
     const response = await fetch(graph.toNeighbour.endpoint, {
       method: 'POST',
@@ -162,9 +174,8 @@ test('Denizen learns through the router where a request comes from', async () =>
   const [answer] = await once(sent, 'response');
   const { data } = JSON.parse((await answer.toArray()).join(''));
   assert.equal(data.login.session.ip, '127.0.0.2');
-  const logged = await ask(graph.endpoint, '{ events(filter: { types: ["session.started"] }, first: 1) { edges { node { userAgent } } } }', {
-    token: admin.token,
-  });
+  const events = '{ events(filter: { types: ["session.started"] }, first: 1) { edges { node { userAgent } } } }';
+  const logged = await ask(graph.endpoint, events, { token: admin.token });
   assert.equal(logged.data.events.edges[0].node.userAgent, 'a-front-end/1.0');
 });
 
