@@ -81,6 +81,8 @@ pub enum Purpose {
     Notification,
     Code,
     SecretCheck,
+    Totp,
+    Challenge,
 }
 
 impl Purpose {
@@ -90,6 +92,8 @@ impl Purpose {
             Self::Notification => b"denizen notification v1",
             Self::Code => b"denizen one-time code v1",
             Self::SecretCheck => b"denizen secret check v1",
+            Self::Totp => b"denizen totp secret v1",
+            Self::Challenge => b"denizen challenge v1",
         }
     }
 }

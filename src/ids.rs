@@ -22,10 +22,12 @@ pub enum Kind {
     Event,
     Model,
     Invitation,
+    Passkey,
+    Challenge,
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::User,
         Self::Organization,
         Self::Membership,
@@ -35,6 +37,8 @@ impl Kind {
         Self::Event,
         Self::Model,
         Self::Invitation,
+        Self::Passkey,
+        Self::Challenge,
     ];
 
     pub const fn prefix(self) -> &'static str {
@@ -48,6 +52,8 @@ impl Kind {
             Self::Event => "evt",
             Self::Model => "model",
             Self::Invitation => "inv",
+            Self::Passkey => "passkey",
+            Self::Challenge => "challenge",
         }
     }
 

@@ -6,6 +6,8 @@
 pub mod application;
 /// How often something was tried.
 pub mod attempt;
+/// Questions that wait for one answer: of a second factor, or of a passkey.
+pub mod challenge;
 /// What happened, once and for all: the source of audit, webhooks, directory and subscriptions.
 pub mod event;
 /// Whom or what an event was about.
@@ -28,12 +30,16 @@ pub mod notification;
 pub mod one_time_code;
 /// Organisations.
 pub mod organization;
+/// The public halves of the keys that people log in with.
+pub mod passkey;
 /// Password hashes, apart from the people.
 pub mod password;
 /// What an account joins once its address is proved.
 pub mod pending_membership;
 /// That somebody has just proved again who they are.
 pub mod proof;
+/// What stands in for a lost second factor, once.
+pub mod recovery_code;
 /// Refresh tokens, single-use and in families: a session is the family.
 pub mod refresh_token;
 /// Which application knows which person.
@@ -44,6 +50,8 @@ pub mod role;
 pub mod session;
 /// The keys that sign access tokens, and those that did.
 pub mod signing_key;
+/// What authenticator apps share with us.
+pub mod totp_secret;
 /// People.
 pub mod user;
 /// Which person may use which language model.
@@ -53,6 +61,7 @@ mod secret;
 mod timestamp;
 
 pub use application::IdentityBackend;
+pub use challenge::ChallengeKind;
 pub use event::ActorKind;
 pub use invitation::InvitationStatus;
 pub use job::JobState;

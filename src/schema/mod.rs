@@ -12,7 +12,10 @@ use crate::{
     context::Ctx,
     domain::{
         audit::{query::AuditQuery, subscription::AuditSubscription},
-        credentials::mutation::CredentialsMutation,
+        credentials::{
+            factors::{logins::mutation::ChallengesMutation, mutation::FactorsMutation},
+            mutation::CredentialsMutation,
+        },
         identity::{
             account::mutation::AccountMutation, activation::mutation::ActivationMutation,
             mutation::IdentityMutation, onboarding::mutation::OnboardingMutation, query::IdentityQuery,
@@ -50,6 +53,8 @@ pub struct MutationRooms(
     UpdatingMutation,
     SessionsMutation,
     CredentialsMutation,
+    FactorsMutation,
+    ChallengesMutation,
     RolesMutation,
     ModelsMutation,
     OrgsMutation,

@@ -9,6 +9,7 @@ use crate::{
     context::Ctx,
     domain::{
         audit::{service as audit, types::Event},
+        credentials::factors::{passkeys, types::Passkey},
         identity::{service as identity, types::User},
         models::{service as models, types::Model},
         orgs::{
@@ -37,6 +38,7 @@ pub enum Node {
     Session(Session),
     Event(Event),
     Model(Model),
+    Passkey(Passkey),
 }
 
 #[derive(Default)]
@@ -99,6 +101,9 @@ async fn find(ctx: &Ctx, texts: &[ID]) -> crate::error::Result<Vec<Option<Node>>
     }
     for (id, row) in models::by_ids(ctx, of(Kind::Model)).await? {
         found.insert((Kind::Model, id), Node::Model(row.into()));
+    }
+    for (id, row) in passkeys::by_ids(ctx, of(Kind::Passkey)).await? {
+        found.insert((Kind::Passkey, id), Node::Passkey(row.into()));
     }
     Ok(ids.into_iter().map(|key| key.and_then(|key| found.get(&key).cloned())).collect())
 }

@@ -86,6 +86,32 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("declineInvitation", "mutation { declineInvitation(input: { token: \"x\" }) { errors { code } } }"),
     ("login", "mutation { login(input: { identifier: \"x\", password: \"y\" }) { errors { code } } }"),
     ("logout", "mutation { logout(input: { refreshToken: \"nonsense\" }) { endedSessions } }"),
+    ("enrollTotp", "mutation { enrollTotp { errors { code } } }"),
+    ("confirmTotp", "mutation { confirmTotp(input: { code: \"x\" }) { errors { code } } }"),
+    ("disableTotp", "mutation { disableTotp(input: {}) { errors { code } } }"),
+    ("regenerateRecoveryCodes", "mutation { regenerateRecoveryCodes(input: {}) { errors { code } } }"),
+    (
+        "startPasskeyRegistration",
+        "mutation { startPasskeyRegistration(input: { name: \"\" }) { errors { code } } }",
+    ),
+    (
+        "finishPasskeyRegistration",
+        "mutation { finishPasskeyRegistration(input: { challengeId: \"x\", passkey: {} }) { errors { code } } }",
+    ),
+    ("removePasskey", "mutation { removePasskey(input: { passkeyId: \"x\" }) { errors { code } } }"),
+    (
+        "sendChallengeCode",
+        "mutation { sendChallengeCode(input: { challengeId: \"x\", method: EMAIL_CODE }) { errors { code } } }",
+    ),
+    (
+        "completeLogin",
+        "mutation { completeLogin(input: { challengeId: \"x\", method: TOTP, code: \"x\" }) { errors { code } } }",
+    ),
+    ("startPasskeyLogin", "mutation { startPasskeyLogin { errors { code } } }"),
+    (
+        "loginWithPasskey",
+        "mutation { loginWithPasskey(input: { challengeId: \"x\", passkey: {} }) { errors { code } } }",
+    ),
     ("upsertRoles", "mutation { upsertRoles(input: { roles: [] }) { errors { code } } }"),
     ("upsertModels", "mutation { upsertModels(input: { models: [] }) { errors { code } } }"),
     ("grantRoles", "mutation { grantRoles(input: { userId: \"x\", roleCodes: [] }) { errors { code } } }"),
@@ -289,6 +315,10 @@ async fn a_stranger_reads_no_private_field_of_a_user() {
                     format!("{field} {{ code }}")
                 } else if *field == "models" {
                     "models { uuid }".to_owned()
+                } else if *field == "mfa" {
+                    "mfa { enabled }".to_owned()
+                } else if *field == "passkeys" {
+                    "passkeys { id }".to_owned()
                 } else if ["invitations", "memberships"].contains(field) {
                     format!("{field} {{ totalCount }}")
                 } else {

@@ -36,6 +36,10 @@ async fn dump(world: &World) -> String {
         "event_targets",
         "invitations",
         "pending_memberships",
+        "totp_secrets",
+        "recovery_codes",
+        "passkeys",
+        "challenges",
     ];
     let mut text = String::new();
     for table in tables {

@@ -21,6 +21,7 @@ mod bulk_statements;
 mod change_email;
 mod deleted_meanwhile;
 mod erasure;
+mod factors;
 mod grants_property;
 mod guards;
 mod identity;

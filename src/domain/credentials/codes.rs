@@ -12,6 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::factors::challenges;
 use crate::{
     context::Ctx,
     crypto,
@@ -27,8 +28,10 @@ pub const CODE_TTL: Duration = Duration::from_mins(10);
 pub const LINK_TTL: Duration = Duration::from_hours(24);
 const TRIES: i32 = 5;
 
-/// Ends every code and link of these users: they die with the address or the password that they were sent for.
+/// Ends every code and link of these users, and every login that waits for one: they die with the address or the
+/// password that they rest on.
 pub async fn end_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid]) -> Result<()> {
+    challenges::end_all(txn, ctx, user_ids).await?;
     code::Entity::update_many()
         .col_expr(code::Column::ConsumedAt, Expr::value(ctx.now()))
         .filter(code::Column::UserId.is_in(user_ids.iter().copied()))

@@ -5,6 +5,7 @@
 //! stranger whether there is somebody to send a code to.
 
 pub mod codes;
+pub mod factors;
 pub mod foreign;
 pub mod guessing;
 pub mod hashing;

@@ -9,6 +9,11 @@ use sea_orm::Order;
 use super::service::{self, Seen};
 use crate::{
     domain::{
+        credentials::factors::{
+            loaders::FactorsOf,
+            service as factors,
+            types::{MfaStatus, Passkey},
+        },
         models::{loaders::ModelsOf, types::Model},
         orgs::{
             invitations::types::InvitationConnection, loaders::PrimaryOf,
@@ -17,6 +22,7 @@ use crate::{
         roles::{loaders::RolesOf, types::Role},
     },
     graphql::{
+        ContextExt,
         ahead::Ahead,
         connection::PageInfo,
         guard::{Private, Sees},
@@ -206,6 +212,21 @@ impl UserObject {
         let proved = self.row.email_verified_at.and(self.row.email_key.clone());
         let page = PageArgs { first, after, last, before };
         Ok(Some(InvitationConnection::waiting_for(ctx, proved, page).await?))
+    }
+
+    /// Whether logins ask for a second factor. For the users themselves and those who may update them.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn mfa(&self, ctx: &Context<'_>) -> Result<Option<MfaStatus>> {
+        let factors = self.ahead.load(ctx, FactorsOf(self.row.id)).await?;
+        let ctx = ctx.ctx()?;
+        Ok(factors.map(|factors| MfaStatus::new(ctx, &factors, &self.row)))
+    }
+
+    /// Your passkeys, the oldest first; null for other users.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn passkeys(&self, ctx: &Context<'_>) -> Result<Option<Vec<Passkey>>> {
+        let passkeys = factors::passkeys_of(ctx.ctx()?, self.row.id).await?;
+        Ok(passkeys.map(|rows| rows.into_iter().map(Passkey::from).collect()))
     }
 
     /// When the account was made.

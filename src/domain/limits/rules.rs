@@ -35,3 +35,5 @@ pub const GUESS: Rule = Rule { name: "guess", burst: 5, every: Duration::from_mi
 pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(10) };
 /// Messages that one address of the network asks for, whoever gets them.
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };
+/// Logins with a passkey that are begun from one address of the network: each costs a row.
+pub const PASSKEY: Rule = Rule { name: "passkey", burst: 100, every: Duration::from_secs(2) };

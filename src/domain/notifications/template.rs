@@ -44,6 +44,10 @@ pub enum Template {
     PhoneChanged { user_name: String, new_number: String },
     /// Told as a text message to the owner of a number that somebody else wants to have.
     NumberWanted { user_name: String },
+    /// The second factor of a login, by mail or as a text message.
+    FactorCode { user_name: String, code: String, minutes: u64 },
+    /// A second factor was added, changed or taken away.
+    FactorChanged { user_name: String, what: String },
     /// Asks to join an organisation.
     Invitation { organization: String, link: String, days: u64 },
 }
@@ -92,6 +96,8 @@ impl Template {
             Self::PasswordChanged { .. } => "password_changed",
             Self::PhoneChanged { .. } => "phone_changed",
             Self::NumberWanted { .. } => "number_wanted",
+            Self::FactorCode { .. } => "factor_code",
+            Self::FactorChanged { .. } => "factor_changed",
             Self::Invitation { .. } => "invitation",
         }
     }
@@ -102,7 +108,7 @@ impl Template {
             Self::Welcome { .. } => Some(NoticeKind::Welcome),
             Self::PasswordChanged { .. } => Some(NoticeKind::PasswordChanged),
             Self::EmailChanged { .. } => Some(NoticeKind::EmailChanged),
-            Self::PhoneChanged { .. } => Some(NoticeKind::FactorChanged),
+            Self::PhoneChanged { .. } | Self::FactorChanged { .. } => Some(NoticeKind::FactorChanged),
             Self::VerifyEmail { .. }
             | Self::AlreadyRegistered { .. }
             | Self::AlreadyVerified { .. }
@@ -112,6 +118,7 @@ impl Template {
             | Self::SetPassword { .. }
             | Self::ResetPassword { .. }
             | Self::Code { .. }
+            | Self::FactorCode { .. }
             | Self::NumberWanted { .. }
             | Self::Invitation { .. } => None,
         }
@@ -158,11 +165,15 @@ impl Template {
                 reset_password(user_name, link, code).message(*code_minutes, *link_hours)
             }
             Self::Code { user_name, code, minutes, purpose } => {
-                code_alone(user_name, code, *minutes, *purpose)
+                code_alone(user_name, code, *minutes, purpose.purpose())
             }
             Self::PasswordChanged { user_name } => password_changed(user_name),
             Self::PhoneChanged { user_name, new_number } => phone_changed(user_name, new_number),
             Self::NumberWanted { user_name } => wanted("number", user_name),
+            Self::FactorCode { user_name, code, minutes } => {
+                code_alone(user_name, code, *minutes, "to finish your login")
+            }
+            Self::FactorChanged { user_name, what } => factor_changed(user_name, what),
         }
     }
 }
@@ -197,8 +208,7 @@ fn email_removed(user_name: &str) -> Message {
 }
 
 /// Short enough for one text message: names may be long, so it has none.
-fn code_alone(user_name: &str, code: &str, minutes: u64, asked: Asked) -> Message {
-    let what = asked.purpose();
+fn code_alone(user_name: &str, code: &str, minutes: u64, what: &str) -> Message {
     let end =
         format!("It is good for {minutes} minutes. Tell it to nobody; if you did not ask for it, ignore it.");
     Message {
@@ -210,6 +220,17 @@ fn code_alone(user_name: &str, code: &str, minutes: u64, asked: Asked) -> Messag
             end,
         ]),
     }
+}
+
+fn factor_changed(user_name: &str, what: &str) -> Message {
+    letter(
+        "How you log in was changed",
+        user_name,
+        &format!(
+            "on your account, {what}. If you did not do this, change your password at once, and tell the people who run \
+             this service."
+        ),
+    )
 }
 
 fn already_verified(user_name: &str) -> Message {

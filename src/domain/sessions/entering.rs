@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use entity::{refresh_token, session, user};
 use sea_orm::{ActiveModelTrait, Set};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::{
     crypto,
     db::Txn,
     domain::{
+        credentials::factors::asking,
         events::log::{self, EventType, NewEvent},
         identity,
     },
@@ -25,7 +27,7 @@ use crate::{
 };
 
 /// With what somebody proved who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum How {
     Password,
     Otp,
@@ -66,11 +68,16 @@ pub struct LoggedIn {
 /// What became of somebody at the door.
 pub enum Entered {
     In(Box<LoggedIn>),
+    /// The second factor is missing.
+    Asked(Box<asking::Asked>),
 }
 
 /// Lets them in.
 pub async fn enter(ctx: &Ctx, entering: Entering) -> Result<Entered> {
     // Second factors are asked for here, and only here.
+    if let Some(asked) = asking::ask(ctx, &entering).await? {
+        return Ok(Entered::Asked(Box::new(asked)));
+    }
     open(ctx, entering).await.map(|logged_in| Entered::In(Box::new(logged_in)))
 }
 

@@ -8,7 +8,7 @@ use super::{
     types::{AuthTokens, Session},
 };
 use crate::{
-    domain::identity::types::User,
+    domain::{credentials::factors::types::LoginChallenge, identity::types::User},
     graphql::{
         ContextExt,
         errors::{UserError, payload},
@@ -79,6 +79,8 @@ pub struct LoginPayload {
     session: Option<Session>,
     /// The tokens.
     tokens: Option<AuthTokens>,
+    /// Instead of the tokens, when a second factor is in force: answer it with `completeLogin`.
+    challenge: Option<LoginChallenge>,
     /// Keep it on this device, and show it at the next login here.
     device_token: Option<String>,
     /// What to mend; empty on success.
@@ -88,19 +90,16 @@ pub struct LoginPayload {
 impl LoginPayload {
     /// For every mutation that ends at the one door.
     pub fn new(entered: Option<Entered>, errors: Vec<UserError>) -> Self {
-        match entered {
-            None => Self { user: None, session: None, tokens: None, device_token: None, errors },
+        let (user, session, tokens, challenge, device_token) = match entered {
+            None => (None, None, None, None, None),
+            Some(Entered::Asked(asked)) => (None, None, None, Some((*asked).into()), None),
             Some(Entered::In(logged_in)) => {
                 let LoggedIn { user, session, tokens, device_token } = *logged_in;
-                Self {
-                    user: Some(User::in_full(user)),
-                    session: Some(session.into()),
-                    tokens: Some(tokens.into()),
-                    device_token,
-                    errors,
-                }
+                let user = User::in_full(user);
+                (Some(user), Some(session.into()), Some(tokens.into()), None, device_token)
             }
-        }
+        };
+        Self { user, session, tokens, challenge, device_token, errors }
     }
 }
 

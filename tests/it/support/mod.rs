@@ -1,5 +1,6 @@
 //! What every test stands on: a world of its own, and people who act in it.
 
+mod authenticator;
 mod client;
 mod following;
 mod people;
@@ -8,6 +9,7 @@ pub mod process;
 pub mod smtp;
 mod world;
 
+pub use authenticator::Authenticator;
 pub use client::{Answer, Client};
 pub use following::Following;
 pub use people::{PASSWORD, token_and_code};

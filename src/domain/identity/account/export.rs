@@ -14,7 +14,7 @@ use super::erase;
 use crate::{
     clock::rfc3339,
     context::Ctx,
-    domain::credentials::proofs,
+    domain::credentials::{factors::service as factors, proofs},
     error::{Error, ErrorCode, Result},
     ids::{self, Kind},
 };
@@ -44,6 +44,7 @@ pub async fn export_my_data(ctx: &Ctx, proof: Option<&str>) -> Result<Json> {
         "pendingMemberships": pending_memberships(db, id).await?,
         "roles": roles(db, id).await?,
         "models": models(db, id).await?,
+        "secondFactors": factors::exported(db, id).await?,
         "sessions": sessions(db, id).await?,
         "codes": pending_codes(db, id).await?,
         "notifications": notifications(db, id).await?,

@@ -1,0 +1,236 @@
+//! Answering a challenge: five tries in all, one right answer, and the session opens.
+
+use std::time::Duration;
+
+use entity::{ChallengeKind, Channel, UserStatus, challenge, user};
+use sea_orm::EntityTrait;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+use webauthn_rs::prelude::PublicKeyCredential;
+
+use super::{
+    asking::Waiting,
+    challenges,
+    passkeys::{self, Expected, Proved},
+    recovery,
+    service::account,
+    standing::Method,
+    totp,
+    webauthn::Answer,
+};
+use crate::{
+    context::Ctx,
+    crypto,
+    db::Txn,
+    domain::{
+        events::log::{self, EventType, NewEvent},
+        identity::{names, service::Delivery},
+        limits::{rules, service as limits},
+        notifications::{
+            service::{self as notifications, Notice},
+            template::Template,
+        },
+        sessions::entering::{self, Entering, LoggedIn},
+    },
+    error::{Error, ErrorCode, Fault, Result},
+    ids::Kind,
+};
+
+/// How long to wait before asking for another code.
+const RETRY_AFTER: Duration = Duration::from_mins(1);
+
+pub struct Completion {
+    pub challenge_id: Option<Uuid>,
+    pub method: Method,
+    pub code: Option<String>,
+    pub passkey: Option<Json>,
+}
+
+/// What was shown, in a form that can be judged.
+enum Shown {
+    Code(String),
+    Passkey(Box<Answer<PublicKeyCredential>>),
+}
+
+/// What was right, and is to be used up.
+enum Right {
+    Step(i64),
+    Recovery(String),
+    Sent,
+    Passkey(Box<Proved>),
+}
+
+/// An open login challenge, and what waits behind it.
+struct Open {
+    row: challenge::Model,
+    user: user::Model,
+    application_id: Uuid,
+    waiting: Waiting,
+}
+
+pub async fn complete(ctx: &Ctx, completion: Completion) -> Result<LoggedIn> {
+    let Completion { challenge_id, method, code, passkey } = completion;
+    limits::for_source(ctx, &rules::SOURCE).await?;
+    let Open { row, user, application_id, waiting } = open(ctx, challenge_id, method).await?;
+    let shown = shown(method, code, passkey)?;
+    let subject = user.id.to_string();
+    challenges::count_try(ctx, &row).await?;
+    limits::for_person(ctx, &rules::SECOND_FACTOR, &subject).await?;
+    let Waiting { device, device_token, how, methods: _, question } = waiting;
+    let right = match shown {
+        Shown::Code(code) => judge_code(ctx, &row, user.id, method, code).await?,
+        Shown::Passkey(answer) => match question {
+            Some(question) => {
+                let proved = passkeys::prove(ctx, &answer, question, Expected::User(user.id)).await?;
+                proved.ok().map(|proved| Right::Passkey(Box::new(proved)))
+            }
+            None => None,
+        },
+    };
+    let Some(right) = right else {
+        refuse(ctx, user.id, method).await?;
+        return Err(wrong(method).into());
+    };
+    let txn = ctx.app.db.begin().await?;
+    challenges::consume(&txn, ctx, row.id).await?;
+    if !spend(&txn, ctx, user.id, right).await? {
+        drop(txn);
+        refuse(ctx, user.id, method).await?;
+        return Err(wrong(method).into());
+    }
+    txn.commit().await?;
+    limits::give_back(ctx, &rules::SECOND_FACTOR, &subject).await?;
+    limits::give_back_source(ctx, &rules::SOURCE).await?;
+    entering::open(ctx, Entering { user, application_id, device, how, device_token }).await
+}
+
+async fn open(ctx: &Ctx, challenge_id: Option<Uuid>, method: Method) -> Result<Open> {
+    let row = challenges::find(ctx, ChallengeKind::Login, challenge_id).await?;
+    let (Some(user_id), Some(application_id)) = (row.user_id, row.application_id) else {
+        return Err(Error::internal("a login challenge without a user or an application"));
+    };
+    let waiting: Waiting = challenges::state(ctx, &row)?;
+    let user = account(ctx.app.db.read(), user_id).await?;
+    if user.status != UserStatus::Active {
+        return Err(Fault::new(ErrorCode::Inactive, &[], "This account is deactivated.").into());
+    }
+    if !waiting.methods.contains(&method) {
+        let message = "This cannot answer here: choose one of the challenge's methods.";
+        return Err(Fault::new(ErrorCode::NotAllowed, &["method"], message).into());
+    }
+    Ok(Open { row, user, application_id, waiting })
+}
+
+fn shown(method: Method, code: Option<String>, passkey: Option<Json>) -> Result<Shown> {
+    if method == Method::Passkey {
+        let missing = || Fault::required("passkey", "Show what the browser answered.");
+        return Ok(Shown::Passkey(Box::new(Answer::parse(passkey.ok_or_else(missing)?)?)));
+    }
+    Ok(Shown::Code(code.ok_or_else(|| Fault::required("code", "Show the code."))?))
+}
+
+async fn judge_code(
+    ctx: &Ctx,
+    row: &challenge::Model,
+    user_id: Uuid,
+    method: Method,
+    code: String,
+) -> Result<Option<Right>> {
+    Ok(match method {
+        Method::Totp => totp::check(ctx, user_id, &code).await?.map(Right::Step),
+        Method::RecoveryCode => {
+            recovery::is_right(ctx, user_id, &code).await?.then_some(Right::Recovery(code))
+        }
+        Method::EmailCode | Method::SmsCode => {
+            // Read anew: a code may have been sent since.
+            let now = challenge::Entity::find_by_id(row.id).one(ctx.app.db.read()).await?;
+            let sent = now.and_then(|row| row.code_hash);
+            let guessed = code_hash(ctx, row.id, method, &code)?;
+            sent.is_some_and(|hash| crypto::same(&hash.0, &guessed.0)).then_some(Right::Sent)
+        }
+        Method::Passkey => None,
+    })
+}
+
+async fn spend(txn: &Txn, ctx: &Ctx, user_id: Uuid, right: Right) -> Result<bool> {
+    match right {
+        Right::Step(step) => totp::spend(txn, user_id, step).await,
+        Right::Recovery(code) => recovery::spend(txn, ctx, user_id, &code).await,
+        Right::Passkey(proved) => proved.spend(txn, ctx).await,
+        // It goes with the challenge.
+        Right::Sent => Ok(true),
+    }
+}
+
+/// Bound to the challenge and to the way that it took: it is good for nothing else.
+fn code_hash(ctx: &Ctx, challenge_id: Uuid, method: Method, code: &str) -> Result<entity::Secret> {
+    let way: &[u8] = if method == Method::SmsCode { b"sms" } else { b"email" };
+    ctx.app.vault.code_hash(&[challenge_id.as_bytes().as_slice(), way].concat(), code.trim())
+}
+
+async fn refuse(ctx: &Ctx, user_id: Uuid, method: Method) -> Result<()> {
+    let txn = ctx.app.db.begin().await?;
+    let event = NewEvent::of(EventType::SessionRefused)
+        .on(Kind::User, user_id)
+        .with(json!({ "secondFactor": method.as_str() }));
+    log::record(&txn, ctx, event).await?;
+    txn.commit().await
+}
+
+fn wrong(method: Method) -> Fault {
+    if method == Method::Passkey {
+        let message = "This does not prove that you hold one of your passkeys.";
+        return Fault::new(ErrorCode::WrongCode, &["passkey"], message);
+    }
+    totp::wrong_code()
+}
+
+/// Sends a code for this challenge; an earlier one is good for nothing then. The tries stay counted.
+pub async fn send_code(ctx: &Ctx, challenge_id: Option<Uuid>, method: Method) -> Result<Delivery> {
+    let channel = match method {
+        Method::EmailCode => Channel::Email,
+        Method::SmsCode => Channel::Sms,
+        Method::Totp | Method::RecoveryCode | Method::Passkey => {
+            let message = "Only EMAIL_CODE and SMS_CODE are sent.";
+            return Err(Fault::new(ErrorCode::NotAllowed, &["method"], message).into());
+        }
+    };
+    limits::for_source(ctx, &rules::SEND_SOURCE).await?;
+    let Open { row, user, application_id, waiting: _ } = open(ctx, challenge_id, method).await?;
+    if channel == Channel::Sms {
+        ctx.app.texter.check("method")?;
+    }
+    let (to, key, destination) = target(&user, channel)?;
+    limits::for_person(ctx, &rules::SEND, &key).await?;
+    let code = crypto::new_code(ctx.app.random.as_ref());
+    let txn = ctx.app.db.begin().await?;
+    challenges::note_code(&txn, ctx, row.id, code_hash(ctx, row.id, method, &code)?).await?;
+    let minutes = challenges::TTL.as_secs() / 60;
+    let template = Template::FactorCode { user_name: user.user_name, code, minutes };
+    let notice = Notice { user_id: user.id, application_id, to, template };
+    notifications::send_by(&txn, ctx, channel, notice).await?;
+    let said = json!({ "purpose": "second_factor", "method": method.as_str() });
+    log::record(&txn, ctx, NewEvent::of(EventType::OtpSent).on(Kind::User, user.id).with(said)).await?;
+    txn.commit().await?;
+    Ok(Delivery {
+        channel,
+        destination: Some(destination),
+        expires_at: row.expires_at,
+        retry_after: RETRY_AFTER,
+    })
+}
+
+/// Where it goes, the form of it that is counted, and what is shown of it.
+fn target(user: &user::Model, channel: Channel) -> Result<(String, String, String)> {
+    let proved = match channel {
+        Channel::Email => user.email_verified_at.and(user.email.clone().zip(user.email_key.clone())),
+        Channel::Sms => user.phone_verified_at.and(user.phone.clone().zip(user.phone_key.clone())),
+    };
+    let gone = || Fault::new(ErrorCode::NotAllowed, &["method"], "There is nowhere to send it to any more.");
+    let (to, key) = proved.ok_or_else(gone)?;
+    let shown = match channel {
+        Channel::Email => names::masked(&to),
+        Channel::Sms => names::masked_phone(&to),
+    };
+    Ok((to, key, shown))
+}
