@@ -130,12 +130,35 @@ test('on a narrow screen: confirm by the link, be invited, accept, invite others
   await close();
 });
 
+test('a forgotten password: ask for a link, choose a new one, log in with it', async () => {
+  const { page, seen, close } = await visit({ width: 400, height: 800, colorScheme: 'dark' });
+  await page.goto(origin);
+  await picture(page, 'login');
+  await page.getByRole('link', { name: 'Forgot your password?' }).click();
+  await page.getByLabel('User name or email').fill('ada');
+  await page.getByRole('button', { name: 'Send a link' }).click();
+  await page.getByText('a mail with a link is on its way').waitFor();
+  await page.goto(await linkTo('ada@example.org', 'reset'));
+  await page.getByLabel('New password').fill('12345678');
+  await page.getByRole('button', { name: 'Set the password' }).click();
+  await page.locator('.field .problem').waitFor();
+  await picture(page, 'reset');
+  await page.getByLabel('New password').fill('four-Blue-otters-12-dive');
+  await page.getByRole('button', { name: 'Set the password' }).click();
+  await page.getByText('Your password is set').waitFor();
+  await logIn(page, 'ada', 'four-Blue-otters-12-dive');
+  await page.getByRole('heading', { name: 'Ada Lovelace' }).waitFor();
+  assert.deepEqual(seen.problems, []);
+  await close();
+});
+
 test('somebody invited who has no account joins by signing up', async () => {
-  const { page, close } = await visit({ width: 400, height: 800, colorScheme: 'dark' });
+  const { page, close } = await visit({ width: 1280, height: 800, colorScheme: 'dark' });
   await page.goto(origin);
   await logIn(page, 'admin');
   await page.getByRole('button', { name: 'Edit' }).waitFor();
   await open(page, 'Organisations');
+  await picture(page, 'organisations-dark');
   await page.getByLabel('Code').fill('zeta');
   await page.getByRole('button', { name: 'Create' }).click();
   await invite(page, 'dora@example.org');
@@ -161,6 +184,7 @@ test('somebody invited who has no account joins by signing up', async () => {
 /** A browser of one's own, and what must not happen in it. */
 async function visit({ width, height, colorScheme = 'light' }) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const seen = { problems: [], renewals: 0 };
   page.on('console', (message) => message.type() === 'error' && seen.problems.push(message.text()));

@@ -6,6 +6,7 @@ import { Login } from './pages/Login';
 import { Organization } from './pages/Organization';
 import { Organizations } from './pages/Organizations';
 import { Profile } from './pages/Profile';
+import { Forgot, Reset } from './pages/Reset';
 import { SignUp } from './pages/SignUp';
 import { Verify } from './pages/Verify';
 import { go, link, usePlace } from './router';
@@ -82,10 +83,16 @@ function Page({ place, signedIn }: { place: URL; signedIn: boolean }) {
   if (pathname === '/sign-up') return <SignUp invitation={invitation} />;
   if (pathname === '/verify') return <Verify token={token} />;
   if (pathname === '/invitation') return <Invitation token={token} />;
-  if (pathname === '/login' || !signedIn) {
-    return <Login invitation={invitation} verified={searchParams.has('verified')} />;
-  }
+  if (pathname === '/forgot') return <Forgot />;
+  if (pathname === '/reset') return <Reset token={token} />;
+  if (pathname === '/login' || !signedIn) return <Login invitation={invitation} note={noteOf(searchParams)} />;
   const [, code] = pathname.match(/^\/organizations\/([^/]+)$/) ?? [];
   if (code) return <Organization code={decodeURIComponent(code)} />;
   return pathname === '/organizations' ? <Organizations /> : <Profile />;
+}
+
+/** What the page before has done. */
+function noteOf(searchParams: URLSearchParams): string | null {
+  if (searchParams.has('verified')) return 'Your address is confirmed. Log in to begin.';
+  return searchParams.has('reset') ? 'Your password is set. Log in with it.' : null;
 }

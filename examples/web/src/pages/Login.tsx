@@ -23,17 +23,15 @@ const LOGIN = graphql(`
   }
 `);
 
-interface LoginProps {
-  invitation: string | null;
-  verified: boolean;
-}
+/** Accounts may ask for a second factor; this page has none to offer. */
+const MORE = { code: 'UNSUPPORTED', message: 'This account asks for more than a password.', path: [] };
 
-export function Login({ invitation, verified }: LoginProps) {
+export function Login({ invitation, note }: { invitation: string | null; note: string | null }) {
   const carried = invitation ? `?invitation=${encodeURIComponent(invitation)}` : '';
   return (
     <section className="card narrow">
       <h1>Log in</h1>
-      {verified && <p role="status">Your address is confirmed. Log in to begin.</p>}
+      {note && <p role="status">{note}</p>}
       <Form
         submit="Log in"
         fields={[
@@ -46,9 +44,10 @@ export function Login({ invitation, verified }: LoginProps) {
             signedIn(login.tokens);
             go(invitation ? `/invitation?token=${encodeURIComponent(invitation)}` : '/profile');
           }
-          return login?.errors ?? [];
+          return login?.tokens || login?.errors.length ? login.errors : [MORE];
         }}
       >
+        <a {...link('/forgot')}>Forgot your password?</a>
         <a {...link(`/sign-up${carried}`)}>Sign up</a>
       </Form>
     </section>
