@@ -13,6 +13,7 @@ use crate::{
     crypto::{self, Purpose, Random, SystemRandomness, Vault},
     db::Db,
     domain::{
+        api_keys::live::LiveKeys,
         applications,
         credentials::hashing::Hasher,
         events::tail::Tail,
@@ -43,6 +44,7 @@ pub struct App {
     pub live_sessions: LiveSessions,
     /// Every event shortly after its commit, for subscriptions.
     pub tail: Tail,
+    pub live_keys: LiveKeys,
     pub mailer: Mailer,
     pub texter: Texter,
     pub metrics: Metrics,
@@ -103,6 +105,7 @@ impl App {
             keyring: Keyring::default(),
             live_sessions: LiveSessions::default(),
             tail: Tail::default(),
+            live_keys: LiveKeys::default(),
             texter: Texter::new(&config, &mailer),
             mailer,
             metrics: Metrics::new(),

@@ -141,6 +141,13 @@ pub struct Tokens {
     /// A session is over after so long, used or not
     #[arg(long, env = "DENIZEN_SESSION_TTL", default_value = "90d", value_parser = parse_duration)]
     pub session_ttl: Duration,
+    /// A refresh token that was just used is taken once more for so long, while its successor is unused: an answer may
+    /// have been lost, or two have asked at once
+    #[arg(long, env = "DENIZEN_REFRESH_GRACE", default_value = "10s", value_parser = parse_duration)]
+    pub refresh_grace: Duration,
+    /// How long a key signs access tokens before another one takes over
+    #[arg(long, env = "DENIZEN_KEY_ROTATION", default_value = "90d", value_parser = parse_duration)]
+    pub key_rotation: Duration,
 }
 
 #[derive(Args, Clone, Debug)]

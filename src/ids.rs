@@ -24,10 +24,11 @@ pub enum Kind {
     Invitation,
     Passkey,
     Challenge,
+    ApiKey,
 }
 
 impl Kind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::User,
         Self::Organization,
         Self::Membership,
@@ -39,6 +40,7 @@ impl Kind {
         Self::Invitation,
         Self::Passkey,
         Self::Challenge,
+        Self::ApiKey,
     ];
 
     pub const fn prefix(self) -> &'static str {
@@ -54,6 +56,7 @@ impl Kind {
             Self::Invitation => "inv",
             Self::Passkey => "passkey",
             Self::Challenge => "challenge",
+            Self::ApiKey => "key",
         }
     }
 

@@ -16,6 +16,7 @@ pub mod db;
 pub mod domain;
 pub mod error;
 pub mod graphql;
+pub mod housekeeping;
 pub mod http;
 pub mod ids;
 pub mod page;

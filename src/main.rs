@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::{
-    io::{Write as _, stdout},
+    io::{self, Write as _, stdout},
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -26,7 +26,7 @@ use denizen::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +59,9 @@ enum Command {
     Import(Box<commands::import::Import>),
     /// Write every user to a file that `import` reads
     Export(Box<commands::export::Export>),
+    /// Look after the keys that sign access tokens
+    #[command(subcommand)]
+    Keys(commands::keys::KeysCommand),
     /// Say what is in order and what is not
     Doctor(Config),
     /// Ask a running service whether it is ready: for health checks of containers
@@ -96,7 +99,7 @@ fn main() -> ExitCode {
     match start() {
         Ok(code) => code,
         Err(problem) => {
-            let _ = writeln!(std::io::stderr(), "denizen: {problem}");
+            let _ = writeln!(io::stderr(), "denizen: {problem}");
             ExitCode::FAILURE
         }
     }
@@ -120,6 +123,7 @@ fn start() -> Outcome {
             Command::Admin(AdminCommand::Create(create)) => create_admin(*create).await,
             Command::Import(import) => commands::import::run(*import).await,
             Command::Export(export) => commands::export::run(*export).await,
+            Command::Keys(command) => commands::keys::run(command).await,
             Command::Doctor(config) => doctor::examine(config).await,
             Command::Health(config) => health(&config).await,
         }
@@ -178,10 +182,12 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("{listen} cannot be listened on: {error}"))?;
-    greet(&app, admin_password.as_deref())?;
     let stop = CancellationToken::new();
+    // Before anybody is told that the service runs: from then on it may be told to stop.
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    tokio::spawn(stop_on_signal(signals, stop.clone()));
+    greet(&app, admin_password.as_deref())?;
     let working = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
-    tokio::spawn(stop_on_signal(stop.clone()));
     let pace = server::Pace { connections: app.config.server.max_connections, ..server::Pace::default() };
     server::serve(listener, http::router(Arc::clone(&app)), pace, stop.clone()).await;
     stop.cancel();
@@ -217,10 +223,8 @@ fn greet(app: &App, admin_password: Option<&str>) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-async fn stop_on_signal(stop: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+async fn stop_on_signal(signals: (io::Result<Signal>, io::Result<Signal>), stop: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
         tracing::error!("signals cannot be listened for");
         return;
     };
@@ -259,7 +263,7 @@ async fn health(config: &Config) -> Outcome {
             .await?;
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer)
+        Ok::<_, io::Error>(answer)
     };
     let answer =
         tokio::time::timeout(Duration::from_secs(3), ask).await.map_err(|_| "no answer in 3 seconds")?;

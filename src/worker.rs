@@ -14,6 +14,7 @@ use crate::{
         identity, notifications,
     },
     error::{Error, Result},
+    housekeeping,
 };
 
 /// How many jobs are under way at once: one that hangs leaves the others their way.
@@ -23,8 +24,13 @@ const TIME_LIMIT: Duration = Duration::from_secs(45);
 /// How often to look without being called: for retries, and for what another instance left behind.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Works until it is told to stop.
+/// Works, and keeps the house, until it is told to stop.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let keeping = housekeeping::run(Arc::clone(&app), stop.clone());
+    tokio::join!(work(app, stop), keeping);
+}
+
+async fn work(app: Arc<App>, stop: CancellationToken) {
     let mut under_way = JoinSet::new();
     loop {
         let woken = Arc::clone(&app.db.committed);

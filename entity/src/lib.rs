@@ -2,12 +2,16 @@
 //! GraphQL, no queries. The schema itself is made by the `migration` crate, which knows nothing of these files;
 //! a test compares the two on both databases.
 
+/// What programs show in place of their users.
+pub mod api_key;
 /// Tenants: the applications that registered with Denizen, and where their identities live.
 pub mod application;
 /// How often something was tried.
 pub mod attempt;
 /// Questions that wait for one answer: of a second factor, or of a passkey.
 pub mod challenge;
+/// The devices that people have logged in on.
+pub mod device_token;
 /// What happened, once and for all: the source of audit, webhooks, directory and subscriptions.
 pub mod event;
 /// Whom or what an event was about.

@@ -67,6 +67,13 @@ impl Grants {
         self.orgs.get(&organization).map_or(self.platform, |held| held.union(self.platform))
     }
 
+    /// No more than these permissions, wherever they are held.
+    #[must_use]
+    pub fn limited_to(&self, permissions: PermissionSet) -> Self {
+        let orgs = self.orgs.iter().map(|(id, held)| (*id, held.intersection(permissions)));
+        Self { platform: self.platform.intersection(permissions), orgs: orgs.collect() }
+    }
+
     /// Everything held anywhere: the `scope` of an access token.
     pub fn union(&self) -> PermissionSet {
         self.orgs.values().fold(self.platform, |all, held| all.union(*held))
@@ -92,13 +99,25 @@ pub enum Actor {
     /// The service itself: jobs, the command line, the first start.
     System,
     User(Arc<SignedIn>),
+    /// A program that shows a key of its user: no more than its scopes and the user's grants allow, and nothing that
+    /// asks for the person. The session's id is the key's.
+    ApiKey(Arc<SignedIn>),
 }
 
 impl Actor {
     pub fn signed_in(&self) -> Option<&SignedIn> {
         match self {
-            Self::User(user) => Some(user),
+            Self::User(user) | Self::ApiKey(user) => Some(user),
             Self::Anonymous | Self::System => None,
+        }
+    }
+
+    /// The user, if it is the person who asks, in a session: what takes an account away, or opens it to others, asks
+    /// for this.
+    pub fn in_person(&self) -> Option<&SignedIn> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::ApiKey(_) | Self::Anonymous | Self::System => None,
         }
     }
 
@@ -110,7 +129,7 @@ impl Actor {
         match self {
             Self::Anonymous => false,
             Self::System => true,
-            Self::User(user) => user.grants.allow(permission, scope),
+            Self::User(user) | Self::ApiKey(user) => user.grants.allow(permission, scope),
         }
     }
 
@@ -118,7 +137,7 @@ impl Actor {
         match self {
             Self::Anonymous => false,
             Self::System => true,
-            Self::User(user) => user.grants.allow_somewhere(permission),
+            Self::User(user) | Self::ApiKey(user) => user.grants.allow_somewhere(permission),
         }
     }
 
@@ -131,7 +150,7 @@ impl Actor {
         match self {
             Self::Anonymous => grants.union() == PermissionSet::default(),
             Self::System => true,
-            Self::User(user) => user.grants.cover(grants),
+            Self::User(user) | Self::ApiKey(user) => user.grants.cover(grants),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A room may call another room's `service`, never its `query` or `mutation`.
 
+pub mod api_keys;
 pub mod applications;
 pub mod audit;
 pub mod credentials;

@@ -37,6 +37,18 @@ impl Guard for SignedIn {
     }
 }
 
+/// Open to whoever is signed in themselves: a program that shows an API key is not the person.
+pub struct InPerson;
+
+impl Guard for InPerson {
+    async fn check(&self, ctx: &Context<'_>) -> Result<()> {
+        match ctx.ctx()?.actor.in_person() {
+            Some(_) => Ok(()),
+            None => Err(Error::forbidden().into()),
+        }
+    }
+}
+
 /// Open to whoever holds the permission in some scope.
 pub struct Require(pub Permission);
 

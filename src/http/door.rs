@@ -18,7 +18,10 @@ use crate::{
     app::App,
     authz::Actor,
     context::{Ctx, RequestInfo},
-    domain::sessions::service as sessions,
+    domain::{
+        api_keys::{self, secret},
+        sessions::service as sessions,
+    },
     error::Error,
     graphql::limits::Limits,
     schema,
@@ -109,8 +112,8 @@ impl Engine for Door {
 
 impl Door {
     async fn authenticate(&self, token: &str) -> Result<Actor, Refusal> {
-        match sessions::authenticate(&self.app, token).await {
-            Ok(Some(user)) => Ok(Actor::User(user)),
+        match who(&self.app, token).await {
+            Ok(Some(actor)) => Ok(actor),
             Ok(None) => Err(unauthenticated()),
             Err(error) => Err(failed(&error)),
         }
@@ -119,6 +122,14 @@ impl Door {
 
 fn closed_to_strangers(caller: &Guest, request: Request) -> Request {
     if schema::entities::may_introspect(&caller.ctx) { request } else { request.disable_introspection() }
+}
+
+/// Who shows this access token or API key.
+async fn who(app: &App, token: &str) -> crate::error::Result<Option<Actor>> {
+    if secret::looks_like_one(token) {
+        return Ok(api_keys::live::find(app, token).await?.map(Actor::ApiKey));
+    }
+    Ok(sessions::authenticate(app, token).await?.map(Actor::User))
 }
 
 /// The token of the request, if it shows one. A header that cannot be understood is refused: whoever sends one means
@@ -140,7 +151,7 @@ fn unauthenticated() -> Refusal {
     Refusal {
         status: StatusCode::UNAUTHORIZED,
         code: "UNAUTHENTICATED",
-        message: "The access token is not valid, or its session has ended.".into(),
+        message: "The access token or API key is not valid, or its session has ended.".into(),
         retry_after: None,
     }
 }

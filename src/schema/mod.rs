@@ -11,6 +11,7 @@ use futures_util::{Stream, StreamExt as _};
 use crate::{
     context::Ctx,
     domain::{
+        api_keys::mutation::ApiKeysMutation,
         audit::{query::AuditQuery, subscription::AuditSubscription},
         credentials::{
             factors::{logins::mutation::ChallengesMutation, mutation::FactorsMutation},
@@ -24,7 +25,7 @@ use crate::{
         models::{mutation::ModelsMutation, query::ModelsQuery},
         orgs::{invitations::mutation::InvitationsMutation, mutation::OrgsMutation, query::OrgsQuery},
         roles::{mutation::RolesMutation, query::RolesQuery},
-        sessions::mutation::SessionsMutation,
+        sessions::{mutation::SessionsMutation, query::SessionsQuery},
     },
     graphql::{errors, loader, resilient::Resilient},
 };
@@ -38,6 +39,7 @@ pub struct QueryRooms(
     RolesQuery,
     ModelsQuery,
     AuditQuery,
+    SessionsQuery,
     node::NodeQuery,
     entities::FederationQuery,
 );
@@ -55,6 +57,7 @@ pub struct MutationRooms(
     CredentialsMutation,
     FactorsMutation,
     ChallengesMutation,
+    ApiKeysMutation,
     RolesMutation,
     ModelsMutation,
     OrgsMutation,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     context::Ctx,
     domain::{
+        api_keys::{service as api_keys, types::ApiKey},
         audit::{service as audit, types::Event},
         credentials::factors::{passkeys, types::Passkey},
         identity::{service as identity, types::User},
@@ -39,6 +40,7 @@ pub enum Node {
     Event(Event),
     Model(Model),
     Passkey(Passkey),
+    ApiKey(ApiKey),
 }
 
 #[derive(Default)]
@@ -104,6 +106,9 @@ async fn find(ctx: &Ctx, texts: &[ID]) -> crate::error::Result<Vec<Option<Node>>
     }
     for (id, row) in passkeys::by_ids(ctx, of(Kind::Passkey)).await? {
         found.insert((Kind::Passkey, id), Node::Passkey(row.into()));
+    }
+    for (id, row) in api_keys::by_ids(ctx, of(Kind::ApiKey)).await? {
+        found.insert((Kind::ApiKey, id), Node::ApiKey(row.into()));
     }
     Ok(ids.into_iter().map(|key| key.and_then(|key| found.get(&key).cloned())).collect())
 }

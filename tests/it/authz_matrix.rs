@@ -23,6 +23,7 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("organization", "{ organization(by: { code: \"nothing\" }) { id } }"),
     ("organizations", "{ organizations { totalCount } }"),
     ("roles", "{ roles { code } }"),
+    ("tokenInfo", "{ tokenInfo(token: \"nonsense\") { active } }"),
     ("models", "{ models { totalCount } }"),
     ("events", "{ events { totalCount } }"),
     ("node", "{ node(id: \"user_nobody\") { id } }"),
@@ -112,6 +113,13 @@ const OPERATIONS: &[(&str, &str)] = &[
         "loginWithPasskey",
         "mutation { loginWithPasskey(input: { challengeId: \"x\", passkey: {} }) { errors { code } } }",
     ),
+    (
+        "refreshTokens",
+        "mutation { refreshTokens(input: { refreshToken: \"nonsense\" }) { errors { code } } }",
+    ),
+    ("endSessions", "mutation { endSessions(input: { userId: \"user_nobody\" }) { errors { code } } }"),
+    ("createApiKey", "mutation { createApiKey(input: { name: \"\", scopes: [] }) { errors { code } } }"),
+    ("revokeApiKey", "mutation { revokeApiKey(input: { apiKeyId: \"x\" }) { errors { code } } }"),
     ("upsertRoles", "mutation { upsertRoles(input: { roles: [] }) { errors { code } } }"),
     ("upsertModels", "mutation { upsertModels(input: { models: [] }) { errors { code } } }"),
     ("grantRoles", "mutation { grantRoles(input: { userId: \"x\", roleCodes: [] }) { errors { code } } }"),
@@ -319,7 +327,7 @@ async fn a_stranger_reads_no_private_field_of_a_user() {
                     "mfa { enabled }".to_owned()
                 } else if *field == "passkeys" {
                     "passkeys { id }".to_owned()
-                } else if ["invitations", "memberships"].contains(field) {
+                } else if ["apiKeys", "invitations", "memberships", "sessions"].contains(field) {
                     format!("{field} {{ totalCount }}")
                 } else {
                     (*field).to_owned()

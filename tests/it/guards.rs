@@ -103,7 +103,7 @@ fn print(found: &BTreeSet<Guarded>) -> String {
     for (object, field, guard) in found {
         let access = match guard.as_str() {
             "Public" | "Introspective" => continue,
-            "SignedIn" => "SignedIn".to_owned(),
+            "SignedIn" | "InPerson" => "SignedIn".to_owned(),
             // What is shown to its owner too, a permission alone does not open.
             private if private.starts_with("Private(") => "SignedIn".to_owned(),
             other => match other.strip_prefix("Require(").and_then(|rest| rest.strip_suffix(')')) {

@@ -52,9 +52,11 @@ fn differences(described: &Schema, found: &Schema) -> Vec<String> {
 
 fn described_by_entities(backend: DbBackend) -> Schema {
     [
+        columns_of::<entity::api_key::Entity>(backend),
         columns_of::<entity::application::Entity>(backend),
         columns_of::<entity::attempt::Entity>(backend),
         columns_of::<entity::challenge::Entity>(backend),
+        columns_of::<entity::device_token::Entity>(backend),
         columns_of::<entity::event::Entity>(backend),
         columns_of::<entity::event_target::Entity>(backend),
         columns_of::<entity::grant::Entity>(backend),

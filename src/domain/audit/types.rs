@@ -87,9 +87,9 @@ impl EventObject {
     /// Who did it.
     fn actor(&self) -> EventActor {
         let kind = match self.row.actor_kind {
-            entity::ActorKind::User => Some(Kind::User),
+            entity::ActorKind::User | entity::ActorKind::ApiKey => Some(Kind::User),
             entity::ActorKind::Application => Some(Kind::Application),
-            entity::ActorKind::ApiKey | entity::ActorKind::System | entity::ActorKind::Anonymous => None,
+            entity::ActorKind::System | entity::ActorKind::Anonymous => None,
         };
         let id = kind.zip(self.row.actor_id).map(|(kind, id)| ids::encode(kind, id).into());
         EventActor { kind: self.row.actor_kind.into(), id, name: self.row.actor_name.clone() }

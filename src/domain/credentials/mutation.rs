@@ -18,7 +18,7 @@ use crate::{
     graphql::{
         ContextExt,
         errors::{UserError, payload},
-        guard::{Public, SignedIn},
+        guard::{InPerson, Public},
     },
 };
 
@@ -59,7 +59,7 @@ impl CredentialsMutation {
 
     /// Sets a new password in place of the current one. Your other sessions end, and so does every code and link that
     /// waits for you.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn change_password(
         &self,
         ctx: &Context<'_>,

@@ -92,6 +92,7 @@ pub async fn confirm(ctx: &Ctx, password: Option<&str>, proof: Option<&str>) -> 
 
 /// The caller's own password, guessed at only so often.
 pub async fn check_password(ctx: &Ctx, user_id: Uuid, field: &str, password: &str) -> Result<()> {
+    signed_in(ctx)?;
     let subject = user_id.to_string();
     limits::for_person(ctx, &rules::CONFIRM, &subject).await?;
     let hash = passwords::hash_of(ctx.app.db.read(), user_id).await?;
@@ -118,7 +119,8 @@ async fn find(ctx: &Ctx, caller: &SignedIn, token: &str) -> Result<Confirmed> {
 }
 
 fn signed_in(ctx: &Ctx) -> Result<&SignedIn> {
-    ctx.actor.signed_in().ok_or_else(Error::forbidden)
+    // A key proves nothing about who holds it.
+    ctx.actor.in_person().ok_or_else(Error::forbidden)
 }
 
 fn wrong(code: ErrorCode) -> Fault {

@@ -1,14 +1,18 @@
 //! Users as GraphQL shows them.
 
+mod asking;
+
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Lookahead, Object, OneofObject, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Lookahead, Object, Result, SimpleObject};
 use entity::user;
-use sea_orm::Order;
+
+pub use asking::{OrderDirection, UserBy, UserFilter, UserOrder, UserOrderField};
 
 use super::service::{self, Seen};
 use crate::{
     domain::{
+        api_keys::types::ApiKeyConnection,
         credentials::factors::{
             loaders::FactorsOf,
             service as factors,
@@ -20,6 +24,7 @@ use crate::{
             members::types::MembershipConnection, types::Organization,
         },
         roles::{loaders::RolesOf, types::Role},
+        sessions::types::SessionConnection,
     },
     graphql::{
         ContextExt,
@@ -229,6 +234,34 @@ impl UserObject {
         Ok(passkeys.map(|rows| rows.into_iter().map(Passkey::from).collect()))
     }
 
+    /// Where the user is logged in, the newest first: for the users themselves, and for those who may end their sessions.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<SessionConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(SessionConnection::of_user(ctx, self.row.id, page).await?))
+    }
+
+    /// What programs show in place of the user, the newest first: for the users themselves.
+    #[graphql(guard = "Private(self.sees)")]
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start: 20 when left out, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Option<ApiKeyConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(ApiKeyConnection::of_user(ctx, self.row.id, page).await?))
+    }
+
     /// When the account was made.
     fn created_at(&self) -> DateTime {
         DateTime(self.row.created_at)
@@ -273,126 +306,5 @@ impl UserConnection {
         let users = User::all_in_full(ctx, &ctx.look_ahead().field("edges").field("node"), rows).await;
         let edge = |(cursor, user)| Some(UserEdge { cursor, node: Some(user) });
         Self { edges: Some(cursors.into_iter().zip(users).map(edge).collect()), page_info, total_count }
-    }
-}
-
-/// Names one user, in one of these ways.
-#[derive(OneofObject)]
-pub enum UserBy {
-    /// By the global id.
-    Id(ID),
-    /// By the user name, in any spelling.
-    UserName(String),
-    /// By the proved address, in any spelling.
-    Email(EmailAddress),
-}
-
-impl UserBy {
-    /// `None` when it names nobody.
-    pub fn into_service(self) -> Option<service::UserBy> {
-        match self {
-            Self::Id(id) => ids::decode_as(Kind::User, &id).map(service::UserBy::Id),
-            Self::UserName(name) => Some(service::UserBy::UserName(name)),
-            Self::Email(email) => Some(service::UserBy::Email(email.0)),
-        }
-    }
-}
-
-/// Which users to list; all conditions must hold.
-#[derive(InputObject)]
-pub struct UserFilter {
-    /// With one of these ids.
-    pub ids: Option<Vec<ID>>,
-    /// With one of these user names.
-    pub user_names: Option<Vec<String>>,
-    /// With one of these addresses.
-    pub emails: Option<Vec<EmailAddress>>,
-    /// Holding one of these roles, anywhere.
-    pub role_codes: Option<Vec<String>>,
-    /// Members of one of these organisations.
-    pub org_codes: Option<Vec<String>>,
-    /// That have come so far.
-    pub status: Option<Vec<UserStatus>>,
-    /// With every word of this text somewhere in the user name, the name or the address, in any case.
-    pub text: Option<String>,
-    /// Made after this moment.
-    pub created_after: Option<DateTime>,
-    /// Made before this moment.
-    pub created_before: Option<DateTime>,
-}
-
-impl From<UserFilter> for service::UserFilter {
-    fn from(filter: UserFilter) -> Self {
-        let UserFilter {
-            ids,
-            user_names,
-            emails,
-            role_codes,
-            org_codes,
-            status,
-            text,
-            created_after,
-            created_before,
-        } = filter;
-        let known = |ids: Vec<ID>| ids.iter().filter_map(|id| ids::decode_as(Kind::User, id)).collect();
-        Self {
-            ids: ids.map(known),
-            user_names,
-            emails: emails.map(|emails| emails.into_iter().map(|email| email.0).collect()),
-            role_codes,
-            org_codes,
-            status: status.map(|status| status.into_iter().map(Into::into).collect()),
-            text,
-            created_after: created_after.map(|at| at.0),
-            created_before: created_before.map(|at| at.0),
-        }
-    }
-}
-
-/// What a list is ordered by.
-#[derive(InputObject)]
-pub struct UserOrder {
-    /// By what.
-    pub field: UserOrderField,
-    /// Which way.
-    pub direction: OrderDirection,
-}
-
-impl From<UserOrder> for service::UserOrder {
-    fn from(order: UserOrder) -> Self {
-        let UserOrder { field, direction } = order;
-        Self { field: field.into(), order: direction.into() }
-    }
-}
-
-/// What users can be ordered by.
-#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
-#[graphql(remote = "service::UserOrderField")]
-pub enum UserOrderField {
-    /// By when the account was made.
-    CreatedAt,
-    /// By user name.
-    UserName,
-    /// By name; those without one count as smallest.
-    Name,
-    /// By the last login; those without one count as smallest.
-    LastLoginAt,
-}
-
-/// Which way a list is ordered.
-#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderDirection {
-    /// The smallest, or the earliest, first.
-    Asc,
-    /// The largest, or the latest, first.
-    Desc,
-}
-
-impl From<OrderDirection> for Order {
-    fn from(direction: OrderDirection) -> Self {
-        match direction {
-            OrderDirection::Asc => Self::Asc,
-            OrderDirection::Desc => Self::Desc,
-        }
     }
 }

@@ -156,7 +156,7 @@ fn visibility(ctx: &Ctx) -> Condition {
     let listed = Condition::all()
         .add(organization::Column::Listed.eq(true))
         .add(organization::Column::Active.eq(true));
-    let Actor::User(user) = &ctx.actor else {
+    let Some(user) = ctx.actor.signed_in() else {
         let all = matches!(ctx.actor, Actor::System);
         return if all { Condition::all() } else { Condition::any().add(listed) };
     };

@@ -115,7 +115,7 @@ pub struct CountOf<F> {
 pub struct OfUser;
 
 /// The parents of the keys that want the same.
-pub(super) fn alike<K, S: Eq + Hash>(keys: &[K], parts: impl Fn(&K) -> (Uuid, S)) -> HashMap<S, Vec<Uuid>> {
+pub fn alike<K, S: Eq + Hash>(keys: &[K], parts: impl Fn(&K) -> (Uuid, S)) -> HashMap<S, Vec<Uuid>> {
     let mut groups: HashMap<S, Vec<Uuid>> = HashMap::new();
     for (parent, same) in keys.iter().map(parts) {
         groups.entry(same).or_default().push(parent);

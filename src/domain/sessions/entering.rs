@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use entity::{refresh_token, session, user};
+use entity::{session, user};
 use sea_orm::{ActiveModelTrait, Set};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    live,
-    tokens::{self, TokenPair},
-};
+use super::{devices, keys, live, refreshing, tokens::TokenPair};
 use crate::{
     authz::{Actor, SignedIn},
     context::Ctx,
-    crypto,
-    db::Txn,
     domain::{
         credentials::factors::asking,
         events::log::{self, EventType, NewEvent},
@@ -102,8 +97,11 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
         authenticated_at: now,
         grants: live::grants_of(&ctx.app, user.id).await?,
     });
+    keys::look(&ctx.app).await?;
     let ctx = &ctx.acting_as(Actor::User(Arc::clone(&signed_in)));
     let txn = ctx.app.db.begin().await?;
+    let shown = device_token;
+    let device_token = devices::remember(&txn, ctx, &user, application_id, device.as_deref(), shown).await?;
     let session = session::ActiveModel {
         id: Set(signed_in.session_id),
         user_id: Set(user.id),
@@ -121,7 +119,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     }
     .insert(&*txn)
     .await?;
-    let tokens = hand_out(&txn, ctx, &signed_in, &session).await?;
+    let tokens = refreshing::hand_out(&txn, ctx, &signed_in, ctx.new_id(), session.idle_expires_at).await?;
     let user = identity::service::note_login(&txn, ctx, user, application_id).await?;
     let started = NewEvent::of(EventType::SessionStarted)
         .on(Kind::Session, session.id)
@@ -129,22 +127,5 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
         .with(json!({ "how": how.as_str() }));
     log::record(&txn, ctx, started).await?;
     txn.commit().await?;
-    Ok(LoggedIn { user, session, tokens, device_token })
-}
-
-async fn hand_out(txn: &Txn, ctx: &Ctx, user: &SignedIn, session: &session::Model) -> Result<TokenPair> {
-    let (access_token, expires_at) = tokens::issue(ctx, user)?;
-    let refresh_token = crypto::new_token(ctx.app.random.as_ref());
-    refresh_token::ActiveModel {
-        id: Set(ctx.new_id()),
-        session_id: Set(session.id),
-        token_hash: Set(crypto::token_hash(&refresh_token)),
-        created_at: Set(ctx.now()),
-        expires_at: Set(session.idle_expires_at),
-        used_at: Set(None),
-        successor_id: Set(None),
-    }
-    .insert(&**txn)
-    .await?;
-    Ok(TokenPair { access_token, expires_at, refresh_token, refresh_expires_at: session.idle_expires_at })
+    Ok(LoggedIn { user, session, tokens, device_token: Some(device_token) })
 }

@@ -41,6 +41,17 @@ pub struct SigningKey {
     pub public: serde_json::Value,
     active_from: Timestamp,
     retired_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+}
+
+impl SigningKey {
+    fn signs(&self, now: Timestamp) -> bool {
+        self.active_from <= now && self.retired_at.is_none_or(|end| end > now)
+    }
+
+    fn in_force(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
+    }
 }
 
 /// All keys in force, as last read from the database.
@@ -50,7 +61,9 @@ pub struct Keyring(RwLock<Known>);
 #[derive(Default, Clone)]
 struct Known {
     by_kid: HashMap<String, Arc<SigningKey>>,
-    newest: Option<Arc<SigningKey>>,
+    /// Those of the algorithm that is set, the oldest first. One that signs later is among them: from that moment on
+    /// every instance takes it, without a look.
+    signers: Vec<Arc<SigningKey>>,
     read_at: Option<Timestamp>,
 }
 
@@ -60,22 +73,30 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const PUBLISHED_FOR: Duration = Duration::from_secs(30);
 
 impl Keyring {
-    /// The key to sign with.
-    pub fn signing(&self) -> Result<Arc<SigningKey>> {
+    /// The key to sign with at this moment.
+    pub fn signing(&self, now: Timestamp) -> Result<Arc<SigningKey>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.newest.clone().ok_or_else(|| Error::internal("there is no signing key"))
+        let newest = known.signers.iter().rev().find(|key| key.signs(now));
+        newest.cloned().ok_or_else(|| Error::internal("there is no signing key"))
+    }
+
+    /// Since when the newest key signs, or from when on it will.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.signers.last().map(|key| key.active_from)
     }
 
     /// The published keys: every one that a token in force may have been signed with.
-    fn published(&self) -> Vec<serde_json::Value> {
+    fn published(&self, now: Timestamp) -> Vec<serde_json::Value> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut keys: Vec<_> = known.by_kid.values().collect();
+        let mut keys: Vec<_> = known.by_kid.values().filter(|key| key.in_force(now)).collect();
         keys.sort_by_key(|key| std::cmp::Reverse(key.active_from));
         keys.into_iter().map(|key| key.public.clone()).collect()
     }
 
-    fn find(&self, kid: &str) -> Option<Arc<SigningKey>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).by_kid.get(kid).cloned()
+    fn find(&self, kid: &str, now: Timestamp) -> Option<Arc<SigningKey>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.by_kid.get(kid).filter(|key| key.in_force(now)).cloned()
     }
 
     fn read_at(&self) -> Option<Timestamp> {
@@ -89,7 +110,8 @@ impl Keyring {
 
 /// The key with this `kid`, if it is one of ours.
 pub async fn find(app: &App, kid: &str) -> Result<Option<Arc<SigningKey>>> {
-    if let Some(key) = app.keyring.find(kid) {
+    let now = app.clock.now();
+    if let Some(key) = app.keyring.find(kid, now) {
         return Ok(Some(key));
     }
     let fresh = app
@@ -99,13 +121,13 @@ pub async fn find(app: &App, kid: &str) -> Result<Option<Arc<SigningKey>>> {
     if !fresh {
         load(app).await?;
     }
-    Ok(app.keyring.find(kid))
+    Ok(app.keyring.find(kid, now))
 }
 
 /// Reads the keys, and makes the first one when there is none to sign with.
 pub async fn ensure(ctx: &Ctx) -> Result<()> {
     load(&ctx.app).await?;
-    if ctx.app.keyring.signing().is_err() {
+    if ctx.app.keyring.signing(ctx.now()).is_err() {
         create_alone(ctx).await?;
         load(&ctx.app).await?;
     }
@@ -116,9 +138,7 @@ pub async fn ensure(ctx: &Ctx) -> Result<()> {
 /// comes later finds the key.
 async fn create_alone(ctx: &Ctx) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
-    if ctx.app.db.backend() == DbBackend::Postgres {
-        installation::Entity::find_by_id(1).lock_exclusive().one(&*txn).await?;
-    }
+    alone(&txn, ctx).await?;
     let algorithm = algorithm_name(signature_algorithm(ctx.app.config.tokens.token_alg));
     let now = ctx.now();
     let made = signing_key::Entity::find()
@@ -132,28 +152,40 @@ async fn create_alone(ctx: &Ctx) -> Result<()> {
         .count(&*txn)
         .await?;
     if made == 0 {
-        create(&txn, ctx).await?;
+        create(&txn, ctx, now).await?;
     }
     txn.commit().await
 }
 
-fn algorithm_name(algorithm: Algorithm) -> String {
+/// One at a time changes the keys, on whatever instance.
+pub(super) async fn alone(txn: &Txn, ctx: &Ctx) -> Result<()> {
+    if ctx.app.db.backend() == DbBackend::Postgres {
+        installation::Entity::find_by_id(1).lock_exclusive().one(&**txn).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn algorithm_name(algorithm: Algorithm) -> String {
     format!("{algorithm:?}")
 }
 
-/// The published keys, read again when they were read a while ago: another instance may have made one.
+/// The published keys.
 pub async fn published(app: &App) -> Result<Vec<serde_json::Value>> {
+    look(app).await?;
+    Ok(app.keyring.published(app.clock.now()))
+}
+
+/// Reads the keys again when they were read a while ago: another instance may have made one. Whoever signs looks first,
+/// outside of any transaction.
+pub async fn look(app: &App) -> Result<()> {
     let fresh = app
         .keyring
         .read_at()
         .is_some_and(|at| at <= app.clock.now() && app.clock.now().since(at) < PUBLISHED_FOR);
-    if !fresh {
-        load(app).await?;
-    }
-    Ok(app.keyring.published())
+    if fresh { Ok(()) } else { load(app).await }
 }
 
-async fn load(app: &App) -> Result<()> {
+pub(super) async fn load(app: &App) -> Result<()> {
     let now = app.clock.now();
     let rows =
         signing_key::Entity::find().order_by_asc(signing_key::Column::ActiveFrom).all(app.db.read()).await?;
@@ -161,10 +193,8 @@ async fn load(app: &App) -> Result<()> {
     let mut known = Known { read_at: Some(now), ..Known::default() };
     for row in rows.into_iter().filter(|row| row.expires_at.is_none_or(|end| end > now)) {
         let key = Arc::new(open(&app.vault, row)?);
-        let signs =
-            key.algorithm == wanted && key.active_from <= now && key.retired_at.is_none_or(|end| end > now);
-        if signs {
-            known.newest = Some(Arc::clone(&key));
+        if key.algorithm == wanted {
+            known.signers.push(Arc::clone(&key));
         }
         known.by_kid.insert(key.kid.clone(), key);
     }
@@ -186,10 +216,12 @@ fn open(vault: &Vault, row: signing_key::Model) -> Result<SigningKey> {
         public: row.public_jwk,
         active_from: row.active_from,
         retired_at: row.retired_at,
+        expires_at: row.expires_at,
     })
 }
 
-async fn create(txn: &Txn, ctx: &Ctx) -> Result<()> {
+/// Makes a key that signs from then on.
+pub(super) async fn create(txn: &Txn, ctx: &Ctx, active_from: Timestamp) -> Result<String> {
     let algorithm = signature_algorithm(ctx.app.config.tokens.token_alg);
     let (id, now) = (ctx.new_id(), ctx.now());
     let kid = BASE64URL_NOPAD.encode(id.as_bytes());
@@ -202,17 +234,18 @@ async fn create(txn: &Txn, ctx: &Ctx) -> Result<()> {
         public_jwk: Set(serde_json::to_value(public).map_err(Error::internal)?),
         sealed_private: Set(sealed),
         created_at: Set(now),
-        active_from: Set(now),
+        active_from: Set(active_from),
         retired_at: Set(None),
         expires_at: Set(None),
     }
     .insert(&**txn)
     .await?;
     let data = serde_json::json!({ "kid": kid, "algorithm": algorithm_name(algorithm) });
-    log::record(txn, ctx, NewEvent::of(EventType::KeyRotated).with(data)).await
+    log::record(txn, ctx, NewEvent::of(EventType::KeyRotated).with(data)).await?;
+    Ok(kid)
 }
 
-const fn signature_algorithm(setting: TokenAlgorithm) -> Algorithm {
+pub(super) const fn signature_algorithm(setting: TokenAlgorithm) -> Algorithm {
     match setting {
         TokenAlgorithm::Es256 => Algorithm::ES256,
         TokenAlgorithm::EdDsa => Algorithm::EdDSA,

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use entity::{Timestamp, UserStatus, session, user};
 use quick_cache::sync::Cache;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
@@ -94,6 +94,11 @@ async fn load(app: &App, session_id: Uuid, now: Timestamp) -> Result<Option<Sign
 
 /// What the user holds, by all active roles granted to them.
 pub async fn grants_of(app: &App, user_id: Uuid) -> Result<Grants> {
-    let mut standings = roles::authority::standings(app.db.read(), &[user_id]).await?;
+    grants_in(app.db.read(), user_id).await
+}
+
+/// The same, asked of this connection: a transaction does not wait for a second one.
+pub async fn grants_in<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Grants> {
+    let mut standings = roles::authority::standings(db, &[user_id]).await?;
     Ok(standings.remove(&user_id).unwrap_or_default().grants)
 }

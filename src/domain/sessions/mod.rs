@@ -3,10 +3,18 @@
 //! Owns sessions, access and refresh tokens, and the keys that sign them. Refuses to say why a login failed, and to
 //! believe a token whose session has ended.
 
+pub mod devices;
+pub mod ending;
 pub mod entering;
+mod finders;
 pub mod keys;
 pub mod live;
+pub mod loaders;
 pub mod mutation;
+pub mod query;
+pub mod refreshing;
+pub mod rotation;
 pub mod service;
+pub mod token_info;
 pub mod tokens;
 pub mod types;

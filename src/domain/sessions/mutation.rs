@@ -12,8 +12,9 @@ use crate::{
     graphql::{
         ContextExt,
         errors::{UserError, payload},
-        guard::Public,
+        guard::{InPerson, Public},
     },
+    ids::{self, Kind},
 };
 
 #[derive(Default)]
@@ -44,6 +45,36 @@ impl SessionsMutation {
         let outcome = service::logout(ctx.ctx()?, extent, refresh_token.as_deref()).await;
         let (ended, errors) = payload(outcome)?;
         Ok(Some(LogoutPayload { ended_sessions: ended.unwrap_or_default(), errors }))
+    }
+
+    /// Gives new tokens for a refresh token. It works once; the answer brings the next one. A token that comes a second
+    /// time was stolen, by one or the other: it ends the whole session, unless it comes at once and nobody has used the
+    /// next one.
+    #[graphql(guard = "Public")]
+    async fn refresh_tokens(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to refresh with.")] input: RefreshTokensInput,
+    ) -> Result<Option<RefreshTokensPayload>> {
+        let RefreshTokensInput { refresh_token } = input;
+        let (tokens, errors) = payload(service::refresh(ctx.ctx()?, &refresh_token).await)?;
+        Ok(Some(RefreshTokensPayload { tokens: tokens.map(Into::into), errors }))
+    }
+
+    /// Ends sessions of a user: your own, or with `session.end` those of users in its reach who hold no more than you.
+    #[graphql(guard = "InPerson")]
+    async fn end_sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose sessions, and which of them.")] input: EndSessionsInput,
+    ) -> Result<Option<EndSessionsPayload>> {
+        let EndSessionsInput { user_id, session_ids } = input;
+        let user_id = ids::decode_as(Kind::User, &user_id);
+        let session_ids: Option<Vec<_>> =
+            session_ids.map(|ids| ids.iter().map(|id| ids::decode_as(Kind::Session, id)).collect());
+        let outcome = service::end_sessions(ctx.ctx()?, user_id, session_ids.as_deref()).await;
+        let (ended, errors) = payload(outcome)?;
+        Ok(Some(EndSessionsPayload { ended_sessions: ended.unwrap_or_default(), errors }))
     }
 }
 
@@ -116,6 +147,40 @@ pub struct LogoutInput {
 #[derive(SimpleObject)]
 pub struct LogoutPayload {
     /// How many sessions.
+    ended_sessions: u64,
+    /// What to mend; empty on success.
+    errors: Vec<UserError>,
+}
+
+/// What to refresh with.
+#[derive(InputObject)]
+pub struct RefreshTokensInput {
+    /// The newest refresh token of the session.
+    refresh_token: String,
+}
+
+/// What became of the refresh.
+#[derive(SimpleObject)]
+pub struct RefreshTokensPayload {
+    /// The new tokens: the old refresh token is used up.
+    tokens: Option<AuthTokens>,
+    /// What to mend; empty on success.
+    errors: Vec<UserError>,
+}
+
+/// Which sessions to end.
+#[derive(InputObject)]
+pub struct EndSessionsInput {
+    /// Whose.
+    user_id: ID,
+    /// Which of them, 100 at most; all of them when it is left out.
+    session_ids: Option<Vec<ID>>,
+}
+
+/// What was ended.
+#[derive(SimpleObject)]
+pub struct EndSessionsPayload {
+    /// How many sessions; those that were over already do not count.
     ended_sessions: u64,
     /// What to mend; empty on success.
     errors: Vec<UserError>,

@@ -61,7 +61,7 @@ pub fn issue(ctx: &Ctx, user: &SignedIn) -> Result<(String, Timestamp)> {
         nbf: seconds(now),
         exp: seconds(expires_at),
     };
-    let key = ctx.app.keyring.signing()?;
+    let key = ctx.app.keyring.signing(now)?;
     let mut header = Header::new(key.algorithm);
     header.typ = Some(TYPE.to_owned());
     header.kid = Some(key.kid.clone());

@@ -2,11 +2,21 @@
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use entity::session;
+use uuid::Uuid;
 
-use super::tokens::TokenPair;
+use super::{loaders::Sessions, tokens::TokenPair};
 use crate::{
-    graphql::{ContextExt, resilient::Resilient, scalars::DateTime},
+    domain::orgs::loaders::{CountOf, PageOf},
+    error::Error,
+    graphql::{
+        ContextExt,
+        connection::{PageInfo, wants_total},
+        loader,
+        resilient::Resilient,
+        scalars::DateTime,
+    },
     ids::{self, Kind},
+    page::PageArgs,
 };
 
 #[derive(Clone)]
@@ -40,7 +50,7 @@ impl SessionObject {
 
     /// Whether this is the session that you are asking with.
     fn current(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(ctx.ctx()?.actor.signed_in().is_some_and(|user| user.session_id == self.0.id))
+        Ok(ctx.ctx()?.actor.in_person().is_some_and(|user| user.session_id == self.0.id))
     }
 
     /// When the user logged in.
@@ -89,5 +99,42 @@ impl From<TokenPair> for AuthTokens {
             refresh_token,
             refresh_expires_at: DateTime(refresh_expires_at),
         }
+    }
+}
+
+/// A page of sessions.
+#[derive(SimpleObject)]
+pub struct SessionConnection {
+    /// The sessions of this page, each with its cursor.
+    pub edges: Option<Vec<Option<SessionEdge>>>,
+    /// Where this page stands in the list.
+    pub page_info: PageInfo,
+    /// How many there are in all, on all pages.
+    pub total_count: u64,
+}
+
+/// A session in a list.
+#[derive(SimpleObject)]
+pub struct SessionEdge {
+    /// Says where to go on from here.
+    pub cursor: String,
+    /// The session.
+    pub node: Option<Session>,
+}
+
+impl SessionConnection {
+    /// The live sessions of the user, the newest first. Refused to those who may not see them.
+    pub async fn of_user(ctx: &Context<'_>, user: Uuid, page: PageArgs) -> Result<Self> {
+        let total = if wants_total(ctx) {
+            loader::load(ctx, CountOf { parent: user, filter: Sessions }).await?
+        } else {
+            None
+        };
+        let found = loader::load(ctx, PageOf { parent: user, filter: Sessions, page }).await?;
+        let page = found.ok_or_else(Error::forbidden)?;
+        let page_info = PageInfo::of(&page);
+        let edge = |(cursor, row): (String, session::Model)| SessionEdge { cursor, node: Some(row.into()) };
+        let edges = page.rows.into_iter().map(edge).map(Some).collect();
+        Ok(Self { edges: Some(edges), page_info, total_count: total.unwrap_or_default() })
     }
 }

@@ -26,6 +26,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("activateUsers", "userIds: [USER]"),
     ("deactivateUsers", "userIds: [USER]"),
     ("deleteUser", "userId: USER"),
+    ("endSessions", "userId: USER"),
     (
         "onboardUsers",
         "users: [{ userName: NAME, password: \"tinte kanne wolke\", orgCode: CODE?, roleCodes: [] }]",

@@ -11,7 +11,7 @@ use crate::{
     graphql::{
         ContextExt,
         errors::{UserError, payload},
-        guard::SignedIn,
+        guard::InPerson,
         scalars::Json,
     },
     ids::{self, Kind},
@@ -24,7 +24,7 @@ pub struct FactorsMutation;
 impl FactorsMutation {
     /// Makes a secret for an authenticator app and shows it, this once. Nothing is asked for at your logins before
     /// `confirmTotp` has seen a code of it, within fifteen minutes.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn enroll_totp(
         &self,
         ctx: &Context<'_>,
@@ -37,7 +37,7 @@ impl FactorsMutation {
 
     /// Shows that the authenticator app knows the secret. From now on each login with a password or a code asks for a
     /// second factor. The first time it hands out ten recovery codes, which are shown this once.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn confirm_totp(
         &self,
         ctx: &Context<'_>,
@@ -50,7 +50,7 @@ impl FactorsMutation {
 
     /// Takes the authenticator app away, and the recovery codes with it: logins ask for one factor again. Asks for
     /// your password or a proof.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn disable_totp(
         &self,
         ctx: &Context<'_>,
@@ -64,7 +64,7 @@ impl FactorsMutation {
 
     /// Makes ten new recovery codes and shows them, this once; the earlier ones are good for nothing from then on. Asks
     /// for your password or a proof.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn regenerate_recovery_codes(
         &self,
         ctx: &Context<'_>,
@@ -78,7 +78,7 @@ impl FactorsMutation {
 
     /// Begins to make a passkey: hand the options to `navigator.credentials.create()`, and what it answers to
     /// `finishPasskeyRegistration`, within five minutes.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn start_passkey_registration(
         &self,
         ctx: &Context<'_>,
@@ -92,7 +92,7 @@ impl FactorsMutation {
     }
 
     /// Adds the passkey that the browser has made.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn finish_passkey_registration(
         &self,
         ctx: &Context<'_>,
@@ -106,7 +106,7 @@ impl FactorsMutation {
     }
 
     /// Removes one of your passkeys: it logs nobody in any more.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn remove_passkey(
         &self,
         ctx: &Context<'_>,

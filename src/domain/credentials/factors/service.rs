@@ -28,7 +28,7 @@ use crate::{
 };
 
 pub(super) fn caller(ctx: &Ctx) -> Result<&SignedIn> {
-    ctx.actor.signed_in().ok_or_else(Error::forbidden)
+    ctx.actor.in_person().ok_or_else(Error::forbidden)
 }
 
 pub(super) async fn account<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<user::Model> {

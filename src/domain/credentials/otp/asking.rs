@@ -55,7 +55,7 @@ pub async fn ask_to_reset(ctx: &Ctx, identifier: String) -> Result<Delivery> {
 
 /// Of oneself: where to, is no secret then.
 async fn step_up(ctx: &Ctx, identifier: Option<&str>, channel: Option<Channel>) -> Result<Delivery> {
-    let me = ctx.actor.signed_in().ok_or_else(Error::forbidden)?;
+    let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     if identifier.is_some() {
         return Err(Fault::invalid("identifier", "A step-up is of oneself: leave this out.").into());
     }

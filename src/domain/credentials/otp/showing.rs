@@ -50,7 +50,7 @@ fn elsewhere(mutation: &str) -> Fault {
 
 /// One code, one proof; and from now on the session speaks for the person again.
 async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<String> {
-    let me = ctx.actor.signed_in().ok_or_else(Error::forbidden)?;
+    let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     if identifier.is_some() {
         return Err(Fault::invalid("identifier", "A step-up is of oneself: leave this out.").into());
     }

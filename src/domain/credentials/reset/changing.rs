@@ -22,7 +22,7 @@ pub struct NewPassword {
 /// Ends the other sessions and every code. The same password once more is allowed: it ends them as well.
 pub async fn change_password(ctx: &Ctx, change: NewPassword) -> Result<user::Model> {
     let NewPassword { current, new } = change;
-    let me = ctx.actor.signed_in().ok_or_else(Error::forbidden)?;
+    let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     policy::check(FIELD, &new, &[])?;
     let old = passwords::hash_of(ctx.app.db.read(), me.user_id).await?;
     proofs::check_password(ctx, me.user_id, "currentPassword", &current).await?;
@@ -38,12 +38,12 @@ pub async fn change_password(ctx: &Ctx, change: NewPassword) -> Result<user::Mod
     if !passwords::replace(&txn, ctx, me.user_id, &old, hash).await? {
         return Err(wrong().into());
     }
-    sessions::end_others(&txn, ctx, me.user_id, me.session_id, "password_changed").await?;
+    let ended = sessions::end_others(&txn, ctx, me.user_id, "password_changed").await?;
     codes::end_all(&txn, ctx, &[me.user_id]).await?;
     let event = NewEvent::of(EventType::PasswordChanged).on(Kind::User, me.user_id);
     log::record(&txn, ctx, event).await?;
     super::tell(&txn, ctx, &user, me.application_id).await?;
     txn.commit().await?;
-    ctx.app.live_sessions.forget_users(&[me.user_id]);
+    sessions::forget(ctx, &ended);
     Ok(user)
 }

@@ -39,7 +39,7 @@ pub struct NewEmail {
 }
 
 pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
-    let Some(signed_in) = ctx.actor.signed_in() else {
+    let Some(signed_in) = ctx.actor.in_person() else {
         return Err(Error::forbidden());
     };
     let NewEmail { new_email, password, proof } = change;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use entity::{
-    event, event_target, grant, invitation, membership, model, notification, one_time_code, organization,
-    password, pending_membership, registration, role, session, user, user_model,
+    api_key, device_token, event, event_target, grant, invitation, membership, model, notification,
+    one_time_code, organization, password, pending_membership, registration, role, session, user, user_model,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value as Json, json};
@@ -46,6 +46,8 @@ pub async fn export_my_data(ctx: &Ctx, proof: Option<&str>) -> Result<Json> {
         "models": models(db, id).await?,
         "secondFactors": factors::exported(db, id).await?,
         "sessions": sessions(db, id).await?,
+        "devices": devices(db, id).await?,
+        "apiKeys": api_keys(db, id).await?,
         "codes": pending_codes(db, id).await?,
         "notifications": notifications(db, id).await?,
         "events": events(db, id).await?,
@@ -209,6 +211,35 @@ async fn sessions<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>> {
         })
     };
     Ok(rows.into_iter().map(entry).collect())
+}
+
+async fn devices<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>> {
+    let rows =
+        device_token::Entity::find().filter(device_token::Column::UserId.eq(id)).limit(MOST_ROWS).all(db);
+    let entry = |row: device_token::Model| {
+        json!({
+            "createdAt": rfc3339(row.created_at),
+            "lastUsedAt": rfc3339(row.last_used_at),
+            "expiresAt": rfc3339(row.expires_at),
+        })
+    };
+    Ok(rows.await?.into_iter().map(entry).collect())
+}
+
+async fn api_keys<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>> {
+    let rows = api_key::Entity::find().filter(api_key::Column::UserId.eq(id)).limit(MOST_ROWS).all(db);
+    let entry = |row: api_key::Model| {
+        json!({
+            "id": ids::encode(Kind::ApiKey, row.id),
+            "name": row.name,
+            "prefix": row.prefix,
+            "scopes": row.scopes,
+            "createdAt": rfc3339(row.created_at),
+            "lastUsedAt": row.last_used_at.map(rfc3339),
+            "expiresAt": row.expires_at.map(rfc3339),
+        })
+    };
+    Ok(rows.await?.into_iter().map(entry).collect())
 }
 
 async fn pending_codes<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>> {

@@ -9,7 +9,7 @@ use crate::{
     graphql::{
         ContextExt,
         errors::{UserError, payload},
-        guard::{Public, SignedIn},
+        guard::{InPerson, Public, SignedIn},
         scalars::{EmailAddress, Json, Locale, PhoneNumber, Url},
     },
     ids::{self, Kind},
@@ -46,7 +46,7 @@ impl AccountMutation {
 
     /// Asks for another address. A mail goes there, with a link and a code that `verifyUser` takes; until then nothing
     /// changes, and then the old address is told. The answer does not tell whether the address is somebody's.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn change_email(
         &self,
         ctx: &Context<'_>,
@@ -58,7 +58,7 @@ impl AccountMutation {
 
     /// Asks for another phone number. A text message goes there, with a code that `verifyOtp` takes for `VERIFY_PHONE`;
     /// until then nothing changes. The answer does not tell whether the number is somebody's.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn change_phone(
         &self,
         ctx: &Context<'_>,
@@ -71,7 +71,7 @@ impl AccountMutation {
     /// Erases an account for good: your own, or one in reach of your `user.delete`. All that is personal goes; of what
     /// happened the ids and types stay. Its sessions end at once. When you signed in more than 15 minutes ago, it needs a
     /// proof.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn delete_user(
         &self,
         ctx: &Context<'_>,
@@ -86,7 +86,7 @@ impl AccountMutation {
 
     /// Everything that is held about you, as JSON. Never what would open your account. When you signed in more than 15
     /// minutes ago, it needs a proof.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn export_my_data(
         &self,
         ctx: &Context<'_>,

@@ -42,7 +42,7 @@ pub struct NewPhone {
 }
 
 pub async fn change_phone(ctx: &Ctx, change: NewPhone) -> Result<Delivery> {
-    let me = ctx.actor.signed_in().ok_or_else(Error::forbidden)?;
+    let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     let NewPhone { new_phone, password, proof } = change;
     let message = "This is not a phone number such as +911234567890.";
     let number = names::phone(&new_phone).ok_or_else(|| Fault::invalid("newPhone", message))?;

@@ -220,18 +220,3 @@ impl Twice {
         faults
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_has_one_spelling() {
-        for text in ["+911234567890", " +91 (1234) 567-890 ", "+91.1234/567890"] {
-            assert_eq!(phone(text).as_deref(), Some("+911234567890"), "{text}");
-        }
-        for text in ["", "+", "911234567890", "+0911234567", "+91", "+91123456789012345", "+91x1234567"] {
-            assert_eq!(phone(text), None, "{text}");
-        }
-    }
-}

@@ -13,7 +13,7 @@ use crate::{
     graphql::{
         ContextExt,
         errors::{UserError, payload},
-        guard::{Public, Require, SignedIn},
+        guard::{InPerson, Public, Require},
         scalars::EmailAddress,
     },
     ids::Kind,
@@ -67,7 +67,7 @@ impl InvitationsMutation {
     }
 
     /// Makes you a member, with the roles that the invitation brings. Your proved address must be the invited one.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn accept_invitation(
         &self,
         ctx: &Context<'_>,
