@@ -25,7 +25,11 @@ export const gatewayConfig = defineConfig({
   // does Denizen, which checks again by what is in force now, not by what the token says.
   genericAuth: {
     mode: 'protect-granular',
-    resolveUserFn: (context) => context.jwt?.payload,
+    // The user is what `jwt` above puts into the context: over WebSocket that happens after this was asked for, so it is read
+    // where it stands.
+    contextFieldName: 'jwt',
+    resolveUserFn: (context) => context.jwt,
+    extractScopes: (user) => user?.payload.scope.split(' ') ?? [],
     rejectUnauthenticated: false,
   },
   propagateHeaders: {
