@@ -2,10 +2,11 @@
 //   CHROMIUM     the browser (default: /usr/bin/chromium); nothing is downloaded
 //   SCREENSHOTS  a directory to keep pictures of the pages in
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { PASSWORD, schema, startDenizen } from './support/denizen.mjs';
+import { ask, PASSWORD, person, schema, startDenizen } from './support/denizen.mjs';
 import { freePort, ROOT, run, start } from './support/process.mjs';
 
 const WEB = join(ROOT, 'examples/web');
@@ -152,6 +153,31 @@ test('a forgotten password: ask for a link, choose a new one, log in with it', a
   await close();
 });
 
+test('an account with a second factor asks for it', async () => {
+  const eve = await person(denizen, 'eve');
+  const { data } = await ask(denizen.endpoint, 'mutation { enrollTotp { secret } }', { token: eve.token });
+  const confirmed = await ask(
+    denizen.endpoint,
+    'mutation Confirm($input: ConfirmTotpInput!) { confirmTotp(input: $input) { recoveryCodes errors { code } } }',
+    { token: eve.token, variables: { input: { code: totp(data.enrollTotp.secret) } } },
+  );
+  const [recoveryCode] = confirmed.data.confirmTotp.recoveryCodes;
+
+  const { page, seen, close } = await visit({ width: 400, height: 800 });
+  await page.goto(origin);
+  await logIn(page, 'eve');
+  await page.getByLabel('Code of your app').fill('000000');
+  await page.getByRole('main').getByRole('button', { name: 'Log in' }).click();
+  await page.locator('.problem').first().waitFor();
+  await picture(page, 'second-factor');
+  await page.getByRole('button', { name: 'Recovery code instead' }).click();
+  await page.getByLabel('Recovery code').fill(recoveryCode);
+  await page.getByRole('main').getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('eve@example.org').waitFor();
+  assert.deepEqual(seen.problems, []);
+  await close();
+});
+
 test('somebody invited who has no account joins by signing up', async () => {
   const { page, close } = await visit({ width: 1280, height: 800, colorScheme: 'dark' });
   await page.goto(origin);
@@ -233,4 +259,16 @@ async function picture(page, name) {
   const directory = process.env.SCREENSHOTS;
   const { width } = page.viewportSize();
   if (directory) await page.screenshot({ path: join(directory, `${name}-${width}.png`), fullPage: true });
+}
+
+/** What an authenticator shows now for the secret (RFC 6238). */
+function totp(secret) {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...secret].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const digest = createHmac('sha1', key).update(step).digest();
+  const number = digest.readUInt32BE(digest.at(-1) & 15) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, '0');
 }
