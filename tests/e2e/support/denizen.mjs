@@ -3,17 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { freePort, ROOT, run, start, until } from './process.mjs';
+import { freePort, ROOT, start, until } from './process.mjs';
 
 export const BINARY = resolve(process.env.DENIZEN_BIN ?? join(ROOT, 'target/debug/denizen'));
 export const PASSWORD = 'seven-Grey-herons-11-wade';
-
-/** What the binary at hand can do: parts of the suite wait for it. */
-export async function schema(...args) {
-  const { code, output } = await run(BINARY, ['schema', ...args]);
-  if (code !== 0) throw new Error(`${BINARY} schema: ${output}`);
-  return output;
-}
 
 export async function startDenizen({ env = {} } = {}) {
   const home = await mkdtemp(join(tmpdir(), 'denizen-e2e-'));
