@@ -20,6 +20,7 @@ mod bootstrap;
 mod bulk_statements;
 mod change_email;
 mod deleted_meanwhile;
+mod ended_meanwhile;
 mod erasure;
 mod grants_property;
 mod guards;
