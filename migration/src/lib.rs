@@ -4,6 +4,7 @@
 mod m20261121_1_core;
 mod m20261121_2_people;
 mod m20261121_5_guessing;
+mod m20261121_9_proved;
 mod schema;
 
 use std::collections::HashSet;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_1_core::Core),
             Box::new(m20261121_2_people::People),
             Box::new(m20261121_5_guessing::Guessing),
+            Box::new(m20261121_9_proved::Proved),
         ]
     }
 

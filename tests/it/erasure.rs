@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, PASSWORD, World};
 
-async fn delete(client: &Client, user_id: &str) -> Answer {
+pub async fn delete(client: &Client, user_id: &str) -> Answer {
     let document = "mutation ($id: ID!) { deleteUser(input: { userId: $id }) { deletedId errors { code message path } } }";
     client.run_with(document, json!({ "id": user_id })).await
 }

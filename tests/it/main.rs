@@ -46,4 +46,5 @@ mod support;
 mod text;
 mod tidy;
 mod update_users;
+mod vouched;
 mod wire;

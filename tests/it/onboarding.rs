@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, PASSWORD, World};
 
-async fn onboard(client: &Client, users: Value) -> Answer {
+pub async fn onboard(client: &Client, users: Value) -> Answer {
     run(client, json!({ "users": users })).await
 }
 

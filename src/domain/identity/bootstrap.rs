@@ -100,6 +100,7 @@ pub async fn create_super_admin(ctx: &Ctx, admin: NewAdmin) -> Result<user::Mode
         avatar_url: Set(None),
         status: Set(UserStatus::Active),
         email_verified_at: Set(email.as_ref().map(|_| now)),
+        email_proved_at: Set(email.as_ref().map(|_| now)),
         email_key: Set(email.as_ref().map(|email| email.key.clone())),
         email: Set(email.map(|email| email.address)),
         phone: Set(None),

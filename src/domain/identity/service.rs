@@ -16,7 +16,7 @@ pub use super::{
     },
     register::{Delivery, Registration, register},
     register_many::register_many,
-    verify::{Proof, verify},
+    verify::{Proof, prove_mailbox, verify},
 };
 use crate::{context::Ctx, db::Txn, error::Result};
 

@@ -1,9 +1,9 @@
 //! Verifying: the proof of the mailbox makes the account active, and ends whatever else was planted on the address.
 
-use entity::{CodePurpose, UserStatus, one_time_code, user};
+use entity::{CodePurpose, Timestamp, UserStatus, one_time_code, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Set,
+    QuerySelect, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -112,12 +112,14 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
         .filter(user::Column::Id.ne(pending.id))
         .exec(&*txn)
         .await?;
+    displace(&txn, ctx, &spent.target, pending.id).await?;
     let now = ctx.now();
     let key = names::name_key(&pending.user_name);
     let mut row = pending.into_active_model();
     row.user_name_key = Set(key);
     row.status = Set(UserStatus::Active);
     row.email_verified_at = Set(Some(now));
+    row.email_proved_at = Set(Some(now));
     row.updated_at = Set(now);
     let taken = |what: &'static str| Fault::new(ErrorCode::Taken, &[field], what);
     let user = row.update(&*txn).await.map_err(|error| {
@@ -145,6 +147,49 @@ pub(super) async fn drop_attempts(txn: &Txn, email_key: &str) -> Result<()> {
     user::Entity::delete_many()
         .filter(user::Column::EmailKey.eq(email_key))
         .filter(user::Column::Status.eq(UserStatus::Unverified))
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}
+
+/// Whoever proves the mailbox gets the address: an account for which only an organisation's administrator vouched goes on
+/// without one. What was mailed for it is dead. The mailbox is locked.
+pub(super) async fn displace(txn: &Txn, ctx: &Ctx, email_key: &str, by: Uuid) -> Result<()> {
+    let vouched: Vec<Uuid> = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::EmailKey.eq(email_key))
+        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_null())
+        .filter(user::Column::Id.ne(by))
+        .into_tuple()
+        .all(&**txn)
+        .await?;
+    if vouched.is_empty() {
+        return Ok(());
+    }
+    user::Entity::update_many()
+        .col_expr(user::Column::Email, Expr::value(None::<String>))
+        .col_expr(user::Column::EmailKey, Expr::value(None::<String>))
+        .col_expr(user::Column::EmailVerifiedAt, Expr::value(None::<Timestamp>))
+        .col_expr(user::Column::UpdatedAt, Expr::value(ctx.now()))
+        .filter(user::Column::Id.is_in(vouched.iter().copied()))
+        .exec(&**txn)
+        .await?;
+    codes::end_all(txn, ctx, &vouched).await?;
+    let event = |id: &Uuid| NewEvent::of(EventType::EmailChanged).on(Kind::User, *id);
+    log::record_all(txn, ctx, vouched.iter().map(event).collect()).await
+}
+
+/// Something else that was mailed to the address came back: from now on it counts for everybody. The key is of the address
+/// to which it was mailed.
+pub async fn prove_mailbox(txn: &Txn, ctx: &Ctx, user_id: Uuid, email_key: &str) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::EmailProvedAt, Expr::value(ctx.now()))
+        .filter(user::Column::Id.eq(user_id))
+        .filter(user::Column::EmailKey.eq(email_key))
+        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_null())
         .exec(&**txn)
         .await?;
     Ok(())

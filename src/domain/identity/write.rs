@@ -149,6 +149,7 @@ fn row(ctx: &Ctx, item: &Judged, user_name_key: String) -> user::Model {
         email: Some(email.address.clone()),
         email_key: Some(email.key.clone()),
         email_verified_at: None,
+        email_proved_at: None,
         phone: None,
         phone_key: None,
         phone_verified_at: None,
@@ -163,7 +164,7 @@ async fn mail(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)], users: &[user::M
     let addresses: Vec<_> = items.iter().map(|(item, _)| item.email.key.as_str()).collect();
     let owners = user::Entity::find()
         .filter(user::Column::EmailKey.is_in(addresses.iter().copied()))
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_not_null())
         .all(&**txn)
         .await?;
     let mut owners: HashMap<_, _> =

@@ -39,7 +39,7 @@ pub async fn delete_user(ctx: &Ctx, user_id: Option<Uuid>) -> Result<Uuid> {
     let user = user::Entity::find_by_id(id).one(&*txn).await?.ok_or_else(not_found)?;
     log::record(&txn, ctx, NewEvent::of(EventType::UserDeleted).on(Kind::User, id)).await?;
     drop_invitations(&txn, &user).await?;
-    if let Some(email_key) = user.email_key.as_ref().filter(|_| user.email_verified_at.is_some()) {
+    if let Some(email_key) = user.email_key.as_ref().filter(|_| user.email_proved_at.is_some()) {
         verify::drop_attempts(&txn, email_key).await?;
     }
     blank_events(&txn, about(id)).await?;
@@ -83,7 +83,7 @@ async fn blank_events(txn: &Txn, which: Condition) -> Result<()> {
 
 /// Invitations name an address: those to the user's proved one go, and the log forgets what it said of them.
 async fn drop_invitations(txn: &Txn, user: &user::Model) -> Result<()> {
-    let Some(email_key) = user.email_key.as_ref().filter(|_| user.email_verified_at.is_some()) else {
+    let Some(email_key) = user.email_key.as_ref().filter(|_| user.email_proved_at.is_some()) else {
         return Ok(());
     };
     let to_them: Vec<Uuid> = invitation::Entity::find()
@@ -97,7 +97,12 @@ async fn drop_invitations(txn: &Txn, user: &user::Model) -> Result<()> {
         return Ok(());
     }
     let targets = to_them.iter().map(|id| ids::encode(Kind::Invitation, *id));
-    blank_events(txn, Condition::all().add(event::Column::Id.in_subquery(with_targets(targets)))).await?;
+    // Who sent them, and from where, is the other organisation's log and no business of the erased.
+    event::Entity::update_many()
+        .col_expr(event::Column::Data, Expr::value(None::<serde_json::Value>))
+        .filter(event::Column::Id.in_subquery(with_targets(targets)))
+        .exec(&**txn)
+        .await?;
     invitation::Entity::delete_many().filter(invitation::Column::EmailKey.eq(email_key)).exec(&**txn).await?;
     Ok(())
 }

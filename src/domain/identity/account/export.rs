@@ -61,6 +61,7 @@ async fn profile<C: ConnectionTrait>(db: &C, user: user::Model) -> Result<Json> 
         email,
         email_key: _,
         email_verified_at,
+        email_proved_at,
         phone,
         phone_key: _,
         phone_verified_at,
@@ -81,6 +82,7 @@ async fn profile<C: ConnectionTrait>(db: &C, user: user::Model) -> Result<Json> 
         "status": format!("{status:?}").to_uppercase(),
         "email": email,
         "emailVerifiedAt": email_verified_at.map(rfc3339),
+        "emailProvedAt": email_proved_at.map(rfc3339),
         "phone": phone,
         "phoneVerifiedAt": phone_verified_at.map(rfc3339),
         "createdAt": rfc3339(created_at),
@@ -128,8 +130,8 @@ async fn pending_memberships<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec
 }
 
 async fn invitations<C: ConnectionTrait>(db: &C, user: &user::Model) -> Result<Vec<Json>> {
-    // Those to the proved address only: a claimed one may be somebody else's.
-    let Some(email_key) = user.email_key.as_ref().filter(|_| user.email_verified_at.is_some()) else {
+    // Those to the proved address only: one that is claimed or vouched for may be somebody else's.
+    let Some(email_key) = user.email_key.as_ref().filter(|_| user.email_proved_at.is_some()) else {
         return Ok(Vec::new());
     };
     let rows = invitation::Entity::find()

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::judge::{self, Judged, ROLES_EACH};
 pub use super::judge::{NewUser, Past};
 use crate::{
-    authz::Permission,
+    authz::{Permission, Scope},
     bulk::{self, Run},
     context::Ctx,
     db::Txn,
@@ -183,6 +183,12 @@ async fn known(txn: &Txn, items: &[Judged]) -> Result<Vec<user::Model>> {
     Ok(user::Entity::find().filter(any).all(&**txn).await?)
 }
 
+/// Whether the caller's word for an address counts for everybody. An organisation's administrator vouches for it within
+/// their own organisation: it ends nobody's registration, and gives way to whoever proves the mailbox.
+fn counts_for_all(ctx: &Ctx) -> bool {
+    ctx.actor.may(Permission::UserOnboard, Scope::Platform)
+}
+
 enum Clash {
     No,
     /// An attempt that nobody proved, of the same mailbox or too old.
@@ -197,10 +203,10 @@ fn clash(ctx: &Ctx, item: &Judged, other: &user::Model) -> Clash {
     if other.status == UserStatus::Unverified {
         let over = other.created_at.plus(codes::LINK_TTL) <= ctx.now();
         return match (same_address, same_name) {
-            (true, _) => Clash::GivesWay,
-            (false, true) if over => Clash::GivesWay,
-            (false, true) => Clash::Taken("userName"),
-            (false, false) => Clash::No,
+            (true, _) if counts_for_all(ctx) => Clash::GivesWay,
+            (_, true) if over => Clash::GivesWay,
+            (_, true) => Clash::Taken("userName"),
+            (_, false) => Clash::No,
         };
     }
     if same_name {
@@ -322,6 +328,7 @@ fn row(ctx: &Ctx, item: &Judged) -> user::Model {
         email: email.as_ref().map(|email| email.address.clone()),
         email_key: email.as_ref().map(|email| email.key.clone()),
         email_verified_at: email.as_ref().map(|_| now),
+        email_proved_at: email.as_ref().filter(|_| counts_for_all(ctx)).map(|_| now),
         phone: phone.clone(),
         phone_key: phone.clone(),
         phone_verified_at: phone.as_ref().map(|_| now),
