@@ -28,6 +28,9 @@ pub struct Model {
     pub user_name: String,
     #[sea_orm(column_type = "Text", unique)]
     pub user_name_key: String,
+    /// The key of the name for which an attempt waits, while `user_name_key` is none: somebody else holds it.
+    #[sea_orm(column_type = "Text")]
+    pub awaited_name_key: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub name: Option<String>,
     #[sea_orm(column_type = "Text")]

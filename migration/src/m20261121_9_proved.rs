@@ -1,8 +1,9 @@
-//! Whether an address counts for everybody, or only an organisation's administrator vouches for it.
+//! Whether an address counts for everybody, or only an organisation's administrator vouches for it; and the names for
+//! which attempts wait.
 
 use sea_orm_migration::prelude::*;
 
-use crate::schema::moment_null;
+use crate::schema::{index, moment_null};
 
 pub struct Proved;
 
@@ -21,7 +22,10 @@ impl MigrationTrait for Proved {
         // Nobody can tell any more who vouched for what is there already.
         let past = "UPDATE \"users\" SET \"email_proved_at\" = \"email_verified_at\"";
         manager.get_connection().execute_unprepared(past).await?;
-        Ok(())
+        // The name for which an attempt waits that another one holds.
+        let column = ColumnDef::new("awaited_name_key").text().null().take();
+        manager.alter_table(Table::alter().table("users").add_column(column).take()).await?;
+        manager.create_index(index("users", &["awaited_name_key"])).await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -92,6 +92,7 @@ pub async fn create_super_admin(ctx: &Ctx, admin: NewAdmin) -> Result<user::Mode
         id: Set(ctx.new_id()),
         user_name_key: Set(names::name_key(&user_name)),
         user_name: Set(user_name),
+        awaited_name_key: Set(None),
         name: Set(None),
         given_name: Set(None),
         family_name: Set(None),

@@ -35,7 +35,7 @@ fn folded(text: &str) -> String {
     folded.trim().replace('\0', "\u{fffd}")
 }
 
-/// The key of an attempt whose name another attempt of the same mailbox holds: a name has no space in it, so it is none.
+/// The key of an attempt whose name somebody else holds: a name has no space in it, so it is none.
 pub fn waiting_key(key: &str, id: Uuid) -> String {
     format!("{key} {}", id.simple())
 }

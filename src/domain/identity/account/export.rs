@@ -51,6 +51,7 @@ async fn profile<C: ConnectionTrait>(db: &C, user: user::Model) -> Result<Json> 
         id,
         user_name,
         user_name_key: _,
+        awaited_name_key: _,
         name,
         given_name,
         family_name,

@@ -318,6 +318,7 @@ fn row(ctx: &Ctx, item: &Judged) -> user::Model {
         id: *id,
         user_name: user.user_name.clone(),
         user_name_key: name_key.clone(),
+        awaited_name_key: None,
         name: user.name.clone(),
         given_name,
         family_name,
