@@ -262,3 +262,26 @@ async fn a_bad_profile_is_refused_whole_and_strangers_have_none() {
         assert_eq!(ada.run_with(UPDATE, status).await.codes(), ["BAD_USER_INPUT"], "no other field is taken");
     }
 }
+
+#[tokio::test]
+async fn changes_of_a_profile_at_once_are_all_kept() {
+    for world in World::each().await {
+        let ada = world.user("ada").await;
+        for round in 0..5 {
+            let change = |field: &'static str| {
+                let (ada, value) = (ada.clone(), format!("{field} {round}"));
+                async move {
+                    let input = format!("{field}: \"{value}\"");
+                    let document =
+                        format!("mutation {{ updateProfile(input: {{ {input} }}) {{ errors {{ code }} }} }}");
+                    assert_eq!(ada.run(&document).await.faults("updateProfile"), [""; 0]);
+                }
+            };
+            join_all(["name", "gender", "familyName", "givenName"].map(change)).await;
+            let me = ada.run("{ me { name gender familyName givenName } }").await.ok("/me");
+            for field in ["name", "gender", "familyName", "givenName"] {
+                assert_eq!(me[field], format!("{field} {round}"));
+            }
+        }
+    }
+}
