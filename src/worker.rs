@@ -98,6 +98,7 @@ async fn perform(ctx: &Ctx, job: &Job) -> Result<()> {
             identity::account::service::send_verification_again(ctx, *user_id).await
         }
         Job::ResendVerification { user_id: None } => Ok(()),
+        Job::ForgetUser { user_id } => identity::account::service::forget_again(ctx, *user_id).await,
     }
 }
 
@@ -113,6 +114,6 @@ async fn put_back(ctx: &Ctx, claimed: &Claimed, error: &Error) -> Result<()> {
             notifications::service::give_up(ctx, *notification_id).await
         }
         // The person asks again.
-        Some(Job::ResendVerification { .. }) | None => Ok(()),
+        Some(Job::ResendVerification { .. } | Job::ForgetUser { .. }) | None => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{account, names};
+use super::{account, discarding::discard, names};
 use crate::{
     context::Ctx,
     db::Txn,
@@ -117,12 +117,8 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
     let same = |user: &user::Model| user.email_key.as_ref() == Some(&spent.target);
     let pending = found.filter(|user| same(user) && user.status == UserStatus::Unverified);
     let pending = pending.ok_or_else(|| refusal(ErrorCode::AlreadyUsed, field))?;
-    user::Entity::delete_many()
-        .filter(user::Column::EmailKey.eq(&spent.target))
-        .filter(user::Column::Status.eq(UserStatus::Unverified))
-        .filter(user::Column::Id.ne(pending.id))
-        .exec(&*txn)
-        .await?;
+    let others = Condition::all().add(user::Column::EmailKey.eq(&spent.target));
+    discard(&txn, others.add(user::Column::Id.ne(pending.id))).await?;
     displace(&txn, ctx, &spent.target, pending.id).await?;
     let now = ctx.now();
     let key = names::name_key(&pending.user_name);
@@ -174,12 +170,7 @@ async fn give_way(txn: &Txn, name_key: &str, to: Uuid) -> Result<()> {
 
 /// Whoever proves the mailbox ends what others planted on it.
 pub(super) async fn drop_attempts(txn: &Txn, email_key: &str) -> Result<()> {
-    user::Entity::delete_many()
-        .filter(user::Column::EmailKey.eq(email_key))
-        .filter(user::Column::Status.eq(UserStatus::Unverified))
-        .exec(&**txn)
-        .await?;
-    Ok(())
+    discard(txn, Condition::all().add(user::Column::EmailKey.eq(email_key))).await
 }
 
 /// Whoever proves the mailbox gets the address: an account for which only an organisation's administrator vouched goes on

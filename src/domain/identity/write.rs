@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use entity::{CodePurpose, Secret, UserStatus, registration, user};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::{
+    discarding::discard,
     names,
     register::{self, Delivery, Judged, Registration},
 };
@@ -120,7 +121,7 @@ async fn free_keys(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<R
         return Ok(Err(refused));
     }
     if !dead.is_empty() {
-        user::Entity::delete_many().filter(user::Column::Id.is_in(dead)).exec(&**txn).await?;
+        discard(txn, Condition::all().add(user::Column::Id.is_in(dead))).await?;
     }
     Ok(Ok(keys))
 }

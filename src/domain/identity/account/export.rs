@@ -244,7 +244,7 @@ async fn notifications<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>
 
 async fn events<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>> {
     let rows = event::Entity::find()
-        .filter(erase::about(id))
+        .filter(erase::about(&[id]))
         .order_by_desc(event::Column::OccurredAt)
         .limit(MOST_ROWS)
         .all(db)

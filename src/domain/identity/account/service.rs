@@ -2,7 +2,7 @@
 
 pub use super::{
     email::{NewEmail, apply_email, change_email},
-    erase::delete_user,
+    erase::{delete_user, forget, forget_again},
     export::export_my_data,
     profile::{Profile, update_profile},
     resend::{resend, send_verification_again},

@@ -25,7 +25,7 @@ use crate::{
             passwords,
         },
         events::log::{self, EventType, NewEvent},
-        identity::names,
+        identity::{discarding::discard, names},
         models::service as models,
         notifications::{
             service::{self as notifications, Letter},
@@ -260,11 +260,7 @@ async fn write(
 ) -> Result<Vec<user::Model>> {
     let Survey { roles, attempts } = survey;
     if !attempts.is_empty() {
-        user::Entity::delete_many()
-            .filter(user::Column::Id.is_in(attempts))
-            .filter(user::Column::Status.eq(UserStatus::Unverified))
-            .exec(&**txn)
-            .await?;
+        discard(txn, Condition::all().add(user::Column::Id.is_in(attempts))).await?;
     }
     let made: Vec<_> = items.iter().map(|item| row(ctx, item)).collect();
     if made.is_empty() {

@@ -4,9 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use entity::{Timestamp, UserStatus, user};
+use entity::{Timestamp, user};
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{CaseStatement, Expr, SimpleExpr},
 };
 use uuid::Uuid;
@@ -19,7 +19,10 @@ use crate::{
     db::Txn,
     domain::{
         credentials::codes,
-        identity::names::{self, Email},
+        identity::{
+            discarding::discard,
+            names::{self, Email},
+        },
         notifications::{
             service::{self as notifications, Letter},
             template::Template,
@@ -168,11 +171,7 @@ async fn refuse_taken(
         edits.emails.remove(&item.user.id);
     }
     if proved(ctx).is_some() {
-        user::Entity::delete_many()
-            .filter(with_address)
-            .filter(user::Column::Status.eq(UserStatus::Unverified))
-            .exec(&**txn)
-            .await?;
+        discard(txn, Condition::all().add(with_address)).await?;
     }
     Ok(())
 }
