@@ -139,3 +139,41 @@ async fn the_word_of_the_platforms_administrators_counts() {
         assert_eq!(puppet.run_with(document, json!({ "id": invitation })).await.ok("/node/id"), invitation);
     }
 }
+
+#[tokio::test]
+async fn no_list_is_read_off_by_guessing_addresses() {
+    for world in World::each().await {
+        let eve = world.org_admin("eve", "evil").await;
+        world.user("vera").await;
+        let id = puppet(&eve, "puppet@example.org").await;
+        let dry = |input: Value| json!({ "dryRun": true, "users": input });
+        let of = |email: &str| json!([{ "userName": "fresh", "email": email, "password": PASSWORD, "orgCode": "evil", "roleCodes": [] }]);
+        let onboard_dry =
+            "mutation ($input: OnboardUsersInput!) { onboardUsers(input: $input) { errors { code path } } }";
+        let update_dry =
+            "mutation ($input: UpdateUsersInput!) { updateUsers(input: $input) { errors { code path } } }";
+        for email in ["vera@example.org", "nobody@example.org"] {
+            let answer = eve.run_with(onboard_dry, json!({ "input": dry(of(email)) })).await;
+            assert_eq!(answer.faults("onboardUsers"), NONE, "{email}");
+            let change = json!([{ "id": id, "email": email }]);
+            let answer = eve.run_with(update_dry, json!({ "input": dry(change) })).await;
+            assert_eq!(answer.faults("updateUsers"), NONE, "{email}");
+        }
+        let own = eve.run_with(onboard_dry, json!({ "input": dry(of("puppet@example.org")) })).await;
+        assert_eq!(own.faults("onboardUsers"), ["TAKEN at [users.0.email]"]);
+        let change = json!([{ "id": id, "email": "vera@example.org" }]);
+        for _ in 0..10 {
+            let answer = onboard(&eve, of("vera@example.org")).await;
+            assert_eq!(answer.faults("onboardUsers"), ["TAKEN at [users.0.email]"]);
+            assert_eq!(
+                update(&eve, change.clone()).await.faults("updateUsers"),
+                ["TAKEN at [users.0.email]"]
+            );
+        }
+        assert_eq!(
+            onboard(&eve, of("vera@example.org")).await.faults("onboardUsers"),
+            ["TOO_MANY_ATTEMPTS at []"]
+        );
+        assert_eq!(update(&eve, change).await.faults("updateUsers"), ["TOO_MANY_ATTEMPTS at []"]);
+    }
+}

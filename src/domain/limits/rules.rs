@@ -32,3 +32,5 @@ pub const SECOND_FACTOR: Rule = Rule { name: "second-factor", burst: 10, every: 
 pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(2) };
 /// Messages that one address of the network asks for, whoever gets them.
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };
+/// How often an organisation's administrator may run into accounts that they cannot see.
+pub const UNSEEN: Rule = Rule { name: "unseen", burst: 20, every: Duration::from_mins(3) };

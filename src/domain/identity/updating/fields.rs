@@ -2,7 +2,7 @@
 //! they onboard. The old one is told, and what was sent there is good for nothing any more. Towards others the word of
 //! an organisation's administrator opens nothing, and ends nobody's registration: only the mailbox proves that.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use entity::{Timestamp, user};
 use sea_orm::{
@@ -22,6 +22,7 @@ use crate::{
         identity::{
             discarding::discard,
             names::{self, Email},
+            service::visible_among,
         },
         notifications::{
             service::{self as notifications, Letter},
@@ -37,6 +38,8 @@ pub(super) struct Edits {
     names: HashMap<Uuid, Option<String>>,
     emails: HashMap<Uuid, Option<Email>>,
     rows: HashMap<Uuid, user::Model>,
+    /// The refusals because of accounts that the caller cannot see.
+    unseen: Vec<Fault>,
 }
 
 impl Edits {
@@ -46,6 +49,11 @@ impl Edits {
 
     pub fn readdressed(&self, id: Uuid) -> bool {
         self.emails.contains_key(&id)
+    }
+
+    /// The refusals because of accounts that the caller cannot see: to be told in earnest only, and counted.
+    pub fn take_unseen(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.unseen)
     }
 
     /// The rows that are different, as they are now.
@@ -160,14 +168,21 @@ async fn refuse_taken(
     let with_address = user::Column::EmailKey.is_in(wanted.keys().cloned());
     let holders = user::Entity::find().filter(with_address.clone()).all(&**txn).await?;
     let in_force = holders.iter().filter(|holder| holder.email_verified_at.is_some());
-    let taken: HashSet<Uuid> = in_force
+    let taken: HashMap<Uuid, Uuid> = in_force
         .filter_map(|holder| {
             let by = wanted.get(holder.email_key.as_ref()?)?;
-            (*by != holder.id).then_some(*by)
+            (*by != holder.id).then_some((*by, holder.id))
         })
         .collect();
-    for item in items.iter().filter(|item| taken.contains(&item.user.id)) {
-        faults.push(item.fault(ErrorCode::Taken, "email", "Another account has this address."));
+    let seen = visible_among(&**txn, ctx, &taken.values().copied().collect::<Vec<_>>()).await?;
+    for item in items {
+        let Some(holder) = taken.get(&item.user.id) else { continue };
+        let fault = item.fault(ErrorCode::Taken, "email", "Another account has this address.");
+        if seen.contains(holder) {
+            faults.push(fault)
+        } else {
+            edits.unseen.push(fault)
+        }
         edits.emails.remove(&item.user.id);
     }
     if proved(ctx).is_some() {
