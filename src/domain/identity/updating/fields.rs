@@ -179,9 +179,9 @@ async fn refuse_taken(
         let Some(holder) = taken.get(&item.user.id) else { continue };
         let fault = item.fault(ErrorCode::Taken, "email", "Another account has this address.");
         if seen.contains(holder) {
-            faults.push(fault)
+            faults.push(fault);
         } else {
-            edits.unseen.push(fault)
+            edits.unseen.push(fault);
         }
         edits.emails.remove(&item.user.id);
     }
