@@ -75,7 +75,7 @@ async fn onboarded_users_are_verified_and_active_at_once() {
         let id = ada["id"].as_str().expect("an id");
         assert_eq!(world.events_of("user.onboarded").await.len(), 3, "the super-administrator was, too");
         assert_eq!(world.events_of("member.added").await, [json!({ "roles": ["REVIEWER"] })]);
-        assert!(world.events_of("role.granted").await.contains(&json!({ "role": "REVIEWER" })));
+        assert!(world.events_of("role.granted").await.contains(&json!({ "roles": ["REVIEWER"] })));
         assert!(world.targets(id).await >= 3);
         assert!(world.mails().await.is_empty(), "whoever has a password needs no mail");
     }

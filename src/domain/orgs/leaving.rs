@@ -101,7 +101,7 @@ pub async fn end_memberships(txn: &Txn, ctx: &Ctx, members: &[&membership::Model
     let revoked = grants.filter(|(grant, _)| places.contains(&(grant.organization_id, grant.user_id)));
     let revoked = revoked.map(|(grant, role)| {
         let event = NewEvent::of(EventType::RoleRevoked).on(Kind::User, grant.user_id);
-        event.on(Kind::Role, role.id).within(grant.organization_id).with(json!({ "role": role.code }))
+        event.on(Kind::Role, role.id).within(grant.organization_id).with(json!({ "roles": [role.code] }))
     });
     let removed = members.iter().map(|member| {
         let event = NewEvent::of(EventType::MemberRemoved).on(Kind::User, member.user_id);
