@@ -41,6 +41,10 @@ pub enum Job {
         asked: Asked,
         way: Way,
     },
+    /// What was still written of an erased person.
+    ForgetUser {
+        user_id: Uuid,
+    },
 }
 
 impl Job {
@@ -49,6 +53,7 @@ impl Job {
             Self::DeliverNotification { .. } => "deliver_notification",
             Self::ResendVerification { .. } => "resend_verification",
             Self::SendCode { .. } => "send_code",
+            Self::ForgetUser { .. } => "forget_user",
         }
     }
 }
@@ -62,6 +67,14 @@ const LONGEST_WAIT: Duration = Duration::from_hours(4);
 
 pub async fn enqueue(txn: &Txn, ctx: &Ctx, job: &Job) -> Result<()> {
     enqueue_all(txn, ctx, std::slice::from_ref(job)).await
+}
+
+/// Not before that time has passed.
+pub async fn enqueue_after(txn: &Txn, ctx: &Ctx, job: &Job, wait: Duration) -> Result<()> {
+    let mut row = row(ctx, job)?;
+    row.run_at = Set(ctx.now().plus(wait));
+    job::Entity::insert(row).exec_without_returning(&**txn).await?;
+    Ok(())
 }
 
 /// Many at once, in one statement.

@@ -17,7 +17,7 @@ pub use super::{
     },
     register::{Delivery, RETRY_AFTER, Registration, register},
     register_many::register_many,
-    verify::{Proof, refusal, verify},
+    verify::{Proof, prove_mailbox, refusal, verify},
 };
 use crate::{context::Ctx, db::Txn, error::Result};
 

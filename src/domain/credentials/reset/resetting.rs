@@ -8,7 +8,7 @@ use crate::{
     domain::{
         credentials::{codes, guessing, otp::OtpPurpose, passwords, policy},
         events::log::{self, EventType, NewEvent},
-        identity::service as identity,
+        identity::{names, service as identity},
         sessions::service as sessions,
     },
     error::{ErrorCode, Fault, Result},
@@ -39,6 +39,8 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     let txn = ctx.app.db.begin().await?;
     // What ends the codes of an account (another address, its closing) ends this one: that it is spent here, decides.
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
+    // What was mailed came back.
+    identity::prove_mailbox(&txn, ctx, user.id, &names::name_key(&spent.target)).await?;
     passwords::set(&txn, ctx, user.id, hash).await?;
     codes::end_all(&txn, ctx, &[user.id]).await?;
     sessions::end_all(&txn, ctx, &[user.id], "password_reset").await?;
