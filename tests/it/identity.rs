@@ -61,7 +61,7 @@ async fn a_code_has_five_tries_and_ten_minutes() {
             );
         }
         let sixth = world.verify_by_code("ada", &code).await;
-        assert_eq!(sixth.faults("verifyUser"), ["TOO_MANY_ATTEMPTS at [code]"], "even the right one");
+        assert_eq!(sixth.faults("verifyUser"), ["TOO_MANY_ATTEMPTS at []"], "even the right one");
 
         world.register("bob").await;
         let (token, code) = world.verification_of("bob@example.org").await;

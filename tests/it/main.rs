@@ -58,6 +58,7 @@ mod subscriptions;
 mod support;
 mod text;
 mod tidy;
+mod too_late;
 mod update_users;
 mod vouched;
 mod wire;

@@ -47,7 +47,7 @@ const PURPOSES: [CodePurpose; 2] = [CodePurpose::VerifyEmail, CodePurpose::Chang
 pub async fn verify(ctx: &Ctx, proof: Proof) -> Result<user::Model> {
     let (row, field) = match proof {
         Proof::Token(token) => (codes::find_token(ctx, &PURPOSES, &token).await?, "token"),
-        Proof::Code { user_name, code } => (right_code(ctx, &user_name, code.trim()).await?, "code"),
+        Proof::Code { user_name, code } => (Ok(right_code(ctx, &user_name, &code).await?), "code"),
         Proof::Otp { identifier, code } => (Ok(guessed(ctx, &identifier, &code).await?), "code"),
     };
     let row = row.map_err(|code| refusal(code, field))?;
@@ -62,35 +62,20 @@ const MOST_TRIED: u64 = 20;
 
 /// The code that is open for this name: of an address that its account wants to have, or of one of the attempts that
 /// wait for the name. A name for which nothing is to be proved is answered like a wrong code.
-async fn right_code(
-    ctx: &Ctx,
-    user_name: &str,
-    code: &str,
-) -> Result<Result<one_time_code::Model, ErrorCode>> {
+async fn right_code(ctx: &Ctx, user_name: &str, code: &str) -> Result<one_time_code::Model> {
     let key = names::name_key(user_name);
-    let db = ctx.app.db.read();
     let candidates = user::Entity::find()
         .filter(named(&key))
         .order_by_desc(user::Column::CreatedAt)
         .limit(MOST_TRIED)
-        .all(db)
+        .all(ctx.app.db.read())
         .await?;
-    let mut answer = Err(ErrorCode::WrongCode);
-    for candidate in candidates {
-        let purpose = match candidate.status {
-            UserStatus::Unverified => CodePurpose::VerifyEmail,
-            UserStatus::Active | UserStatus::Deactivated => CodePurpose::ChangeEmail,
-        };
-        let found = codes::check_code(ctx, candidate.id, purpose, code).await?;
-        if found.is_ok() {
-            return Ok(found);
-        }
-        // What an attempt says that has a code tells more than what one says that has none.
-        if answer == Err(ErrorCode::WrongCode) {
-            answer = found;
-        }
-    }
-    Ok(answer)
+    let purpose = |status| match status {
+        UserStatus::Unverified => CodePurpose::VerifyEmail,
+        UserStatus::Active | UserStatus::Deactivated => CodePurpose::ChangeEmail,
+    };
+    let candidates: Vec<_> = candidates.iter().map(|user| (user.id, purpose(user.status))).collect();
+    guessing::guess(ctx, OtpPurpose::VerifyEmail.as_str(), user_name, &candidates, code).await
 }
 
 /// Has this name, or waits for it.
