@@ -192,3 +192,33 @@ async fn events_of_one_moment_stand_in_the_order_of_happening() {
         assert_eq!(oldest_first, happened, "on {:?}", world.backend);
     }
 }
+
+#[tokio::test]
+async fn administrators_read_what_happens_to_the_accounts_of_their_members() {
+    for world in World::each().await {
+        let (anna, otto) = (world.org_admin("anna", "acme").await, world.org_admin("otto", "other").await);
+        let acme = world.organization("acme").await;
+        let mia = world.user("mia").await;
+        let id = world.user_id(&mia).await;
+        world.join(id, acme).await;
+        let key = ids::encode(ids::Kind::User, id);
+        let profile = "mutation { updateProfile(input: { name: \"Mia\" }) { errors { code } } }";
+        assert_eq!(mia.run(profile).await.faults("updateProfile"), [""; 0]);
+        let close = format!(
+            "mutation {{ deactivateUsers(input: {{ userIds: [\"{key}\"] }}) {{ errors {{ code }} }} }}"
+        );
+        assert_eq!(anna.run(&close).await.faults("deactivateUsers"), [""; 0]);
+        let erase =
+            format!("mutation {{ deleteUser(input: {{ userId: \"{key}\" }}) {{ errors {{ code }} }} }}");
+        assert_eq!(anna.run(&erase).await.faults("deleteUser"), [""; 0]);
+        let document = format!(
+            "{{ events(filter: {{ targetIds: [\"{key}\"], types: [\"user.updated\", \"user.deactivated\", \"user.deleted\"] }}) {{ edges {{ node {{ type organization {{ code }} }} }} }} }}"
+        );
+        let edges = anna.run(&document).await.ok("/events/edges");
+        let seen: Vec<_> =
+            edges.as_array().unwrap().iter().map(|edge| edge["node"]["type"].clone()).collect();
+        assert_eq!(seen, ["user.deleted", "user.deactivated", "user.updated"], "on {:?}", world.backend);
+        assert_eq!(edges[0]["node"]["organization"]["code"], "acme");
+        assert_eq!(otto.run(&document).await.ok("/events/edges").as_array().map(Vec::len), Some(0));
+    }
+}

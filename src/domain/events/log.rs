@@ -5,7 +5,7 @@ use sea_orm::{EntityTrait, Set};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use crate::{authz::Actor, context::Ctx, db::Txn, error::Result, ids};
+use crate::{authz::Actor, context::Ctx, db::Txn, domain::orgs, error::Result, ids};
 
 /// What can happen, as `<room>.<what happened>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,22 @@ impl EventType {
     }
 }
 
+impl EventType {
+    /// Whether it happens to an account itself, wherever its person works.
+    const fn is_of_account(self) -> bool {
+        matches!(
+            self,
+            Self::UserVerified
+                | Self::UserUpdated
+                | Self::UserActivated
+                | Self::UserDeactivated
+                | Self::UserDeleted
+                | Self::EmailChanged
+                | Self::PhoneChanged
+        )
+    }
+}
+
 /// One thing that happened, about to be recorded.
 pub struct NewEvent {
     kind: EventType,
@@ -136,7 +152,8 @@ pub async fn record(txn: &Txn, ctx: &Ctx, event: NewEvent) -> Result<()> {
 const AT_ONCE: usize = 500;
 
 /// Records many events in the order given: two statements, however many.
-pub async fn record_all(txn: &Txn, ctx: &Ctx, events: Vec<NewEvent>) -> Result<()> {
+pub async fn record_all(txn: &Txn, ctx: &Ctx, mut events: Vec<NewEvent>) -> Result<()> {
+    place(txn, &mut events).await?;
     let (mut rows, mut targets) = (Vec::new(), Vec::new());
     for event in events {
         let id = ctx.new_id();
@@ -154,6 +171,26 @@ pub async fn record_all(txn: &Txn, ctx: &Ctx, events: Vec<NewEvent>) -> Result<(
     }
     for targets in targets.chunks(AT_ONCE) {
         event_target::Entity::insert_many(targets.to_vec()).exec_without_returning(&**txn).await?;
+    }
+    Ok(())
+}
+
+/// What happens to an account happens in the organisation that its person works for in the first place, so that the
+/// administrators there read of it.
+async fn place(txn: &Txn, events: &mut [NewEvent]) -> Result<()> {
+    let account = |event: &NewEvent| {
+        let user = || event.targets.iter().find_map(|id| ids::decode_as(ids::Kind::User, id));
+        if event.organization.is_none() && event.kind.is_of_account() { user() } else { None }
+    };
+    let ids: Vec<Uuid> = events.iter().filter_map(account).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let places = orgs::service::primary_places(txn, &ids).await?;
+    for event in events {
+        if let Some(id) = account(event) {
+            event.organization = places.get(&id).copied();
+        }
     }
     Ok(())
 }

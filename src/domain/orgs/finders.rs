@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use entity::{membership, organization};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, Order, PaginatorTrait, QueryFilter, Select,
+    ColumnTrait, Condition, EntityTrait, Order, PaginatorTrait, QueryFilter, QuerySelect, Select,
     sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::text;
 use crate::{
     authz::{Actor, Permission, Reach},
     context::Ctx,
+    db::Txn,
     domain::identity::names,
     error::Result,
     page::{self, Page, PageArgs, Sort},
@@ -100,6 +101,20 @@ pub async fn primary_of_users(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashMap<Uu
         .all(ctx.app.db.read())
         .await?;
     Ok(rows.into_iter().filter_map(|(membership, org)| Some((membership.user_id, org?))).collect())
+}
+
+/// For which organisation each of these users works in the first place. It asks nobody's leave: for the log.
+pub async fn primary_places(txn: &Txn, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Uuid>> {
+    let rows: Vec<(Uuid, Uuid)> = membership::Entity::find()
+        .select_only()
+        .column(membership::Column::UserId)
+        .column(membership::Column::OrganizationId)
+        .filter(membership::Column::UserId.is_in(user_ids.iter().copied()))
+        .filter(membership::Column::IsPrimary.eq(true))
+        .into_tuple()
+        .all(&**txn)
+        .await?;
+    Ok(rows.into_iter().collect())
 }
 
 fn check(filter: &OrganizationFilter) -> Result<()> {

@@ -4,7 +4,7 @@ pub use super::{
     adding::{NewMember, add},
     finders::{
         OrganizationBy, OrganizationFilter, active, by_codes, by_ids, count, find, list, primary_of_users,
-        seen_through, visible_memberships,
+        primary_places, seen_through, visible_memberships,
     },
     joining::{Joiner, hold, join, join_all, lock, lock_all},
     leaving::{end_memberships, next_primary, remove},
