@@ -12,6 +12,7 @@ use crate::{
     context::Ctx,
     domain::{
         api_keys::mutation::ApiKeysMutation,
+        applications::{mutation::ApplicationsMutation, query::ApplicationsQuery},
         audit::{query::AuditQuery, subscription::AuditSubscription},
         credentials::{
             factors::{logins::mutation::ChallengesMutation, mutation::FactorsMutation},
@@ -38,6 +39,7 @@ pub struct QueryRooms(
     OrgsQuery,
     RolesQuery,
     ModelsQuery,
+    ApplicationsQuery,
     AuditQuery,
     SessionsQuery,
     node::NodeQuery,
@@ -60,6 +62,7 @@ pub struct MutationRooms(
     ApiKeysMutation,
     RolesMutation,
     ModelsMutation,
+    ApplicationsMutation,
     OrgsMutation,
     InvitationsMutation,
 );

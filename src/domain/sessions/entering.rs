@@ -13,6 +13,7 @@ use crate::{
     authz::{Actor, SignedIn},
     context::Ctx,
     domain::{
+        applications,
         credentials::factors::asking,
         events::log::{self, EventType, NewEvent},
         identity,
@@ -100,6 +101,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     keys::look(&ctx.app).await?;
     let ctx = &ctx.acting_as(Actor::User(Arc::clone(&signed_in)));
     let txn = ctx.app.db.begin().await?;
+    applications::service::require_active(&*txn, application_id).await?;
     let shown = device_token;
     let device_token = devices::remember(&txn, ctx, &user, application_id, device.as_deref(), shown).await?;
     let session = session::ActiveModel {
