@@ -28,10 +28,11 @@ test: ## All tests: on SQLite, on a PostgreSQL of their own, and in a real brows
 # `cargo test --no-run` stands where `cargo build` might: it builds the same binary, but with the features that the
 # tests' own tools switch on, so that nothing is compiled a second time for `make test`.
 .PHONY: e2e
-e2e: ## The browser's test alone
-	@scripts/setup test
+e2e: ## The browser's tests, and the suite with a router, a neighbour, client libraries and a front end
+	@scripts/setup e2e
 	cargo test --workspace --no-run
 	cd playground && npm run --silent test:browser
+	cd tests/e2e && npm test --silent
 
 .PHONY: check
 check: ## Everything that can be said without running the product: format, lints, schema, licences, types
@@ -40,6 +41,7 @@ check: ## Everything that can be said without running the product: format, lints
 	cargo fmt --all --check
 	cargo deny --locked --log-level error check bans licenses sources
 	cd playground && npm run --silent check
+	cd examples/web && npm run --silent check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace --no-run
 	$(DENIZEN_BIN) schema | diff -u schema.graphql - \
@@ -76,8 +78,11 @@ audit: ## Asks for known vulnerabilities in what we depend on; needs the network
 	@scripts/setup check
 	cargo deny --locked check advisories
 	cd playground && npm audit --omit=dev
+	cd examples/web && npm audit --omit=dev
+	cd examples/neighbour && npm audit --omit=dev
+	cd deploy/supergraph && npm audit --omit=dev
 
 .PHONY: clean
 clean: ## Removes what was built, but neither your data nor the tools in target/tools
 	if [ -d $(TARGET) ]; then find $(TARGET) -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +; fi
-	rm -rf playground/dist playground/node_modules
+	rm -rf {playground,examples/web}/dist {playground,examples/web,examples/neighbour,deploy/supergraph,tests/e2e}/node_modules

@@ -171,20 +171,37 @@ fn secret_of(config: &Config, random: &dyn Random) -> Result<SecretKey> {
 fn development_secret(path: &Path, random: &dyn Random) -> Result<SecretKey> {
     let problem =
         |error: std::io::Error| Error::internal(format!("{} cannot be used: {error}", path.display()));
-    if let Ok(text) = std::fs::read_to_string(path) {
-        return text.trim().parse().map_err(|why| Error::internal(format!("{}: {why}", path.display())));
+    if path.exists() {
+        return written(path);
     }
     let secret = crypto::new_token(random);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(problem)?;
     }
-    write_private(path, &secret).map_err(problem)?;
+    if let Err(error) = write_private(path, &secret) {
+        // Another instance that starts at the same moment was first.
+        return match error.kind() {
+            std::io::ErrorKind::AlreadyExists => written(path),
+            _ => Err(problem(error)),
+        };
+    }
     secret.parse().map_err(|why: String| Error::internal(why))
 }
 
+fn written(path: &Path) -> Result<SecretKey> {
+    let problem = |why: String| Error::internal(format!("{} cannot be used: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    text.trim().parse().map_err(problem)
+}
+
+/// Whole or not at all: whoever finds the file finds the secret in it.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let draft = path.with_extension(std::process::id().to_string());
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft)?;
+    linked
 }

@@ -147,6 +147,8 @@ fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is erased is overwritten in the file.
+        .pragma("secure_delete", "ON")
         .busy_timeout(PATIENCE)
 }
 

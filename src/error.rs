@@ -236,6 +236,12 @@ impl From<DbErr> for Error {
                 tracing::warn!(%error, "the database cannot be reached");
                 Self::unavailable()
             }
+            Trouble::Entangled => {
+                tracing::warn!(%error, "the database ended one of two transactions that were in each other's way");
+                let message = "Somebody changed the same things at the same moment: try again.".into();
+                let retry_after = Some(Duration::from_secs(1));
+                Self::Refused { code: ErrorCode::Unavailable, message, retry_after }
+            }
             Trouble::Nul => Self::bad_user_input("Text may not contain the character U+0000."),
             Trouble::Other => Self::internal(error),
         }
@@ -245,6 +251,8 @@ impl From<DbErr> for Error {
 enum Trouble {
     /// It does not answer, or not now: what is asked later may succeed.
     Away,
+    /// Of two transactions that waited for each other, or saw what the other changed, it ended one.
+    Entangled,
     /// `PostgreSQL` takes no NUL in any text. Services judge their inputs; this is the net below them.
     Nul,
     Other,
@@ -264,6 +272,7 @@ fn trouble(error: &DbErr) -> Trouble {
     match driver.as_ref() {
         SqlxError::Database(said) => match said.code().as_deref() {
             Some("22021") => Trouble::Nul,
+            Some("40001" | "40P01") => Trouble::Entangled,
             Some(code) if passes(code) => Trouble::Away,
             _ => Trouble::Other,
         },

@@ -108,6 +108,7 @@ async fn perform(ctx: &Ctx, job: &Job) -> Result<()> {
             credentials::otp::send(ctx, *user_id, *asked, *way).await
         }
         Job::ResendVerification { user_id: None } | Job::SendCode { user_id: None, .. } => Ok(()),
+        Job::ForgetUser { user_id } => identity::account::service::forget_again(ctx, *user_id).await,
     }
 }
 
@@ -123,6 +124,6 @@ async fn put_back(ctx: &Ctx, claimed: &Claimed, error: &Error) -> Result<()> {
             notifications::service::give_up(ctx, *notification_id).await
         }
         // The person asks again.
-        Some(Job::ResendVerification { .. } | Job::SendCode { .. }) | None => Ok(()),
+        Some(Job::ResendVerification { .. } | Job::SendCode { .. } | Job::ForgetUser { .. }) | None => Ok(()),
     }
 }

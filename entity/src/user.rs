@@ -28,6 +28,9 @@ pub struct Model {
     pub user_name: String,
     #[sea_orm(column_type = "Text", unique)]
     pub user_name_key: String,
+    /// The key of the name for which an attempt waits, while `user_name_key` is none: somebody else holds it.
+    #[sea_orm(column_type = "Text")]
+    pub awaited_name_key: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub name: Option<String>,
     #[sea_orm(column_type = "Text")]
@@ -47,6 +50,9 @@ pub struct Model {
     pub email_key: Option<String>,
     /// `None` while the address is only claimed.
     pub email_verified_at: Option<Timestamp>,
+    /// `None` while only an organisation's administrator vouches for the address: it is in force, and opens nothing that
+    /// belongs to others. Set by the proof of the mailbox, or by the word of the platform's administrators.
+    pub email_proved_at: Option<Timestamp>,
     #[sea_orm(column_type = "Text")]
     pub phone: Option<String>,
     #[sea_orm(column_type = "Text")]

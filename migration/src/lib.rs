@@ -7,6 +7,7 @@ mod m20261121_2_people;
 mod m20261121_5_guessing;
 mod m20261121_6_api_keys;
 mod m20261121_8_factors;
+mod m20261121_9_proved;
 mod schema;
 
 use std::collections::HashSet;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_5_guessing::Guessing),
             Box::new(m20261121_6_api_keys::ApiKeys),
             Box::new(m20261121_8_factors::Factors),
+            Box::new(m20261121_9_proved::Proved),
             Box::new(m20261121_10_applications::Applications),
         ]
     }

@@ -72,19 +72,21 @@ impl Engine for Door {
         Ok(Guest { ctx: Ctx { actor: self.authenticate(token).await?, app, request }, shown })
     }
 
-    async fn recheck(&self, caller: &Guest) -> Result<(), Refusal> {
+    async fn recheck(&self, caller: &Guest) -> Result<Guest, Refusal> {
         let Some(shown) = &caller.shown else {
-            return Ok(());
+            return Ok(caller.clone());
         };
         let now = self.app.clock.now().millis();
         let since = now.saturating_sub(shown.checked_at.load(Ordering::Relaxed));
-        if (0..CHECK_AGAIN_AFTER).contains(&since) {
+        let ctx = if (0..CHECK_AGAIN_AFTER).contains(&since) {
             let renewed = sessions::renewed(&caller.ctx).await.map_err(|error| failed(&error))?;
-            return renewed.map(|_| ()).ok_or_else(unauthenticated);
-        }
-        self.authenticate(&shown.token).await?;
-        shown.checked_at.store(now, Ordering::Relaxed);
-        Ok(())
+            renewed.ok_or_else(unauthenticated)?
+        } else {
+            let actor = self.authenticate(&shown.token).await?;
+            shown.checked_at.store(now, Ordering::Relaxed);
+            caller.ctx.acting_as(actor)
+        };
+        Ok(Guest { ctx, shown: Some(Arc::clone(shown)) })
     }
 
     fn welcomes(&self, parts: &Parts) -> bool {

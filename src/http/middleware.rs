@@ -53,22 +53,20 @@ async fn watch(State(app): State<Arc<App>>, mut request: Request<Body>, next: Ne
 /// router's proof.
 fn origin(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestInfo {
     let proxies = &app.config.server.trusted_proxies;
-    let through_proxy = peer.is_some_and(|peer| trusted(proxies, peer));
-    let named = headers
-        .get(REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .filter(|id| through_proxy && is_request_id(id));
-    let made = || app.new_id().simple().to_string();
     let secret = app.config.secrets.router_secret.as_ref();
     let shown = headers.get("x-router-secret").map(HeaderValue::as_bytes);
+    let from_router =
+        secret.zip(shown).is_some_and(|(secret, shown)| crypto::same(secret.expose().as_bytes(), shown));
+    let believed = from_router || peer.is_some_and(|peer| trusted(proxies, peer));
+    let named =
+        headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(|id| believed && is_request_id(id));
+    let made = || app.new_id().simple().to_string();
     RequestInfo {
         id: Some(named.map_or_else(made, str::to_owned)),
-        ip: if through_proxy { forwarded_for(headers, proxies).or(peer) } else { peer }
+        ip: if believed { forwarded_for(headers, proxies).or(peer) } else { peer }
             .map(|ip| ip.to_canonical()),
         user_agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).map(shortened),
-        from_router: secret
-            .zip(shown)
-            .is_some_and(|(secret, shown)| crypto::same(secret.expose().as_bytes(), shown)),
+        from_router,
     }
 }
 

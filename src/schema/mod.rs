@@ -3,11 +3,13 @@
 mod access;
 pub mod entities;
 mod node;
+mod renewing;
 pub mod sdl;
 
 use async_graphql::{MergedObject, MergedSubscription, Request, Response};
 use futures_util::{Stream, StreamExt as _};
 
+use self::renewing::Renewing;
 use crate::{
     context::Ctx,
     domain::{
@@ -72,7 +74,8 @@ pub struct MutationRooms(
 #[graphql(name = "Subscription")]
 pub struct SubscriptionRooms(AuditSubscription);
 
-pub type Schema = async_graphql::Schema<Resilient<QueryRooms>, Resilient<MutationRooms>, SubscriptionRooms>;
+pub type Schema =
+    async_graphql::Schema<Resilient<QueryRooms>, Resilient<Renewing<MutationRooms>>, SubscriptionRooms>;
 
 /// Whether an unknown name is answered with "did you mean".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -149,8 +149,11 @@ async fn everybody(world: &World) -> Vec<(&'static str, Client)> {
         ("user", "ursula", None, None),
         ("MEMBER in acme", "mia", Some("MEMBER"), Some(org)),
         ("TRANSLATOR in acme", "tina", Some("TRANSLATOR"), Some(org)),
+        ("ANNOTATOR in acme", "ayla", Some("ANNOTATOR"), Some(org)),
+        ("SCHOLAR in acme", "sven", Some("SCHOLAR"), Some(org)),
         ("REVIEWER in acme", "rosa", Some("REVIEWER"), Some(org)),
         ("ADMIN in acme", "anna", Some("ADMIN"), Some(org)),
+        ("EXTENSION", "emil", Some("EXTENSION"), None),
         ("ADMIN", "paula", Some("ADMIN"), None),
     ] {
         let client = world.user(name).await;

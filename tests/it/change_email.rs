@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, PASSWORD, World, token_and_code};
 
-async fn change(client: &Client, to: &str, password: &str) -> Answer {
+pub async fn change(client: &Client, to: &str, password: &str) -> Answer {
     let document = "mutation ($input: ChangeEmailInput!) { changeEmail(input: $input) {
         delivery { channel destination expiresAt retryAfterSeconds } errors { code message path } } }";
     client.run_with(document, json!({ "input": { "newEmail": to, "password": password } })).await
 }
 
-async fn proof_at(world: &World, address: &str) -> (String, String) {
+pub async fn proof_at(world: &World, address: &str) -> (String, String) {
     let mails = world.mails_to(address).await;
     token_and_code(mails.iter().find(|mail| mail.subject == "Confirm your new address").expect("a mail"))
 }
@@ -69,7 +69,7 @@ async fn the_code_of_the_mail_proves_as_well_and_guesses_are_counted() {
         assert_eq!(looked_at, 5);
         assert_eq!(
             world.verify_by_code("ada", &code).await.faults("verifyUser"),
-            ["TOO_MANY_ATTEMPTS at [code]"]
+            ["TOO_MANY_ATTEMPTS at []"]
         );
         let answers = join_all((0..2).map(|_| world.verify_by_token(&token))).await;
         let mut faults: Vec<_> = answers.iter().map(|answer| answer.faults("verifyUser")).collect();

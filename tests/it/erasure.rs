@@ -2,14 +2,18 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use denizen::ids;
+use denizen::{domain::events::log, ids};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, PASSWORD, World};
+use crate::{
+    change_email,
+    orgs::invitations,
+    support::{Answer, Client, PASSWORD, World},
+};
 
-async fn delete(client: &Client, user_id: &str) -> Answer {
+pub async fn delete(client: &Client, user_id: &str) -> Answer {
     let document = "mutation ($id: ID!) { deleteUser(input: { userId: $id }) { deletedId errors { code message path } } }";
     client.run_with(document, json!({ "id": user_id })).await
 }
@@ -220,4 +224,90 @@ async fn ones_data_is_complete_and_opens_nothing() {
         assert!(!of_bob.text.contains("ada"), "{}", of_bob.text);
         assert_eq!(world.anonymous().run("mutation { exportMyData { data } }").await.codes(), ["FORBIDDEN"]);
     }
+}
+
+#[tokio::test]
+async fn an_invitation_to_an_earlier_address_goes_with_who_accepted_it() {
+    for world in World::each().await {
+        let anna = world.org_admin("anna", "acme").await;
+        let acme = ids::encode(ids::Kind::Organization, world.organization("acme").await);
+        let list = json!([{ "email": "ada@example.org" }]);
+        invitations::invite(&anna, &acme, list).await.ok("/inviteMembers/invitations/0/id");
+        let ada = world.user("ada").await;
+        let token = world.invitation_of("ada@example.org").await;
+        assert_eq!(invitations::accept(&ada, &token).await.faults("acceptInvitation"), [""; 0]);
+        change_email::change(&ada, "ada@new.example", PASSWORD).await.ok("/changeEmail/delivery");
+        let (proof, _) = change_email::proof_at(&world, "ada@new.example").await;
+        assert_eq!(world.verify_by_token(&proof).await.faults("verifyUser"), [""; 0]);
+        let id = id_of(&ada).await;
+        assert_eq!(delete(&ada, &id).await.faults("deleteUser"), [""; 0]);
+        assert!(!dump(&world).await.contains("ada@"));
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_that_waits_to_be_mailed_is_not_sent_to_the_erased() {
+    for world in World::each().await {
+        let anna = world.org_admin("anna", "acme").await;
+        let acme = ids::encode(ids::Kind::Organization, world.organization("acme").await);
+        let ada = world.user("ada").await;
+        let list = json!([{ "email": "ada@example.org" }, { "email": "bob@example.org" }]);
+        invitations::invite(&anna, &acme, list).await.ok("/inviteMembers/invitations/0/id");
+        let id = id_of(&ada).await;
+        assert_eq!(delete(&ada, &id).await.faults("deleteUser"), [""; 0]);
+        let invited =
+            world.mails().await.into_iter().filter(|mail| mail.subject.starts_with("You are invited"));
+        assert_eq!(invited.map(|mail| mail.to).collect::<Vec<_>>(), ["bob@example.org"]);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_known_of_attempts_that_were_given_up() {
+    for world in World::each().await {
+        let document =
+            "mutation ($input: RegisterUserInput!) { registerUser(input: $input) { errors { code } } }";
+        let input = json!({ "userName": "planted", "email": "ada@example.org", "password": PASSWORD });
+        let mallory = world.anonymous().with_header("user-agent", "the browser of mallory");
+        mallory.run_with(document, json!({ "input": input })).await.ok("/registerUser");
+        world.mails().await;
+        assert!(dump(&world).await.contains("the browser of mallory"));
+        world.user("ada").await;
+        assert!(!dump(&world).await.contains("the browser of mallory"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_of_the_erased_afterwards_is_blanked_too() {
+    for world in World::each().await {
+        let ada = world.user("ada").await;
+        let (id, user_id) = (id_of(&ada).await, world.user_id(&ada).await);
+        assert_eq!(delete(&ada, &id).await.faults("deleteUser"), [""; 0]);
+        let txn = world.app.db.begin().await.expect("a transaction");
+        let late = log::NewEvent::of(log::EventType::SessionRefused).on(ids::Kind::User, user_id);
+        log::record(&txn, &world.system(), late.with(json!({ "of": "ada" }))).await.expect("an event");
+        txn.commit().await.expect("a commit");
+        world.pass(Duration::from_mins(3));
+        world.mails().await;
+        let told = world.events_of("session.refused").await;
+        assert_eq!(told, [Value::Null]);
+    }
+}
+
+#[tokio::test]
+async fn the_text_index_forgets_the_erased() {
+    let world = World::on(crate::support::Backend::Sqlite).await;
+    let ada = world.user("ada").await;
+    ada.run("mutation { updateProfile(input: { name: \"Qzx\" }) { errors { code } } }").await.ok("");
+    let id = id_of(&ada).await;
+    let indexed = async || {
+        let sql = "SELECT count(*) AS n FROM users_text_data WHERE instr(block, CAST('qzx' AS BLOB)) > 0";
+        let statement = Statement::from_string(sea_orm::DbBackend::Sqlite, sql);
+        let row = world.app.db.read().query_one_raw(statement).await.expect("the index").expect("a count");
+        row.try_get::<i64>("", "n").expect("a number")
+    };
+    assert!(indexed().await > 0);
+    assert_eq!(delete(&ada, &id).await.faults("deleteUser"), [""; 0]);
+    world.pass(Duration::from_mins(3));
+    world.mails().await;
+    assert_eq!(indexed().await, 0);
 }

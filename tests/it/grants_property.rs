@@ -112,7 +112,16 @@ impl Model {
     }
 
     /// Whether they may change this user's grants: the user is in their reach, and holds nothing that they lack.
-    fn may_touch(&self, who: usize, whom: usize) -> bool {
+    fn may_touch(&self, who: usize, whom: usize, place: Place) -> bool {
+        if place.is_some() {
+            // Within an organisation: who holds nothing there that they lack there.
+            let here = |at: &Place| at.is_none() || *at == place;
+            let mut held = self
+                .grants
+                .iter()
+                .filter(|(holder, role, at)| *holder == whom && !self.resting.contains(role) && here(at));
+            return held.all(|(_, role, _)| self.covers(who, role, place));
+        }
         let orgs = PEOPLE[whom].1;
         let reached = self.holds(who, Permission::RoleGrant, None)
             || (!orgs.is_empty()
@@ -140,7 +149,7 @@ impl Model {
         }
         Ok(if !self.sees(actor, target) {
             vec!["NOT_FOUND at [userId]".to_owned()]
-        } else if self.may_touch(actor, target) {
+        } else if self.may_touch(actor, target, place) {
             Vec::new()
         } else {
             vec!["NOT_ALLOWED at [userId]".to_owned()]

@@ -137,3 +137,17 @@ async fn a_new_device_is_told_by_mail_and_a_known_one_is_not() {
         assert_eq!(told(world.mails_to("ada@example.org").await), 2, "after a year it is a new one");
     }
 }
+
+#[tokio::test]
+async fn a_phone_number_is_one_name_in_every_spelling() {
+    for world in World::each().await {
+        let client = world.anonymous();
+        let mut answers = Vec::new();
+        for number in 0..14 {
+            let (left, right) = "491701234567".split_at(1 + number % 11);
+            answers.push(login(&client, &format!("+{left}-{right}"), "a guess", None).await);
+        }
+        assert_eq!(counted(&answers, "WRONG_CREDENTIALS"), 10);
+        assert_eq!(counted(&answers, "TOO_MANY_ATTEMPTS"), 4);
+    }
+}

@@ -61,7 +61,7 @@ async fn a_code_has_five_tries_and_ten_minutes() {
             );
         }
         let sixth = world.verify_by_code("ada", &code).await;
-        assert_eq!(sixth.faults("verifyUser"), ["TOO_MANY_ATTEMPTS at [code]"], "even the right one");
+        assert_eq!(sixth.faults("verifyUser"), ["TOO_MANY_ATTEMPTS at []"], "even the right one");
 
         world.register("bob").await;
         let (token, code) = world.verification_of("bob@example.org").await;
@@ -104,11 +104,7 @@ async fn the_answer_to_a_registration_does_not_tell_whether_the_address_is_known
         let unknown = register("another", "axa@example.org").await;
         assert_eq!(known.text, unknown.text, "the same, to the letter");
         let again = register("newcomer", "bxb@example.org").await;
-        assert_eq!(
-            again.faults("registerUser"),
-            ["TAKEN at [userName]"],
-            "as for an address that was not known"
-        );
+        assert_eq!(again.faults("registerUser"), [""; 0], "as for an address that was not known");
         let mails = world.mails_to("ada@example.org").await;
         let notice =
             mails.iter().find(|mail| mail.subject == "You already have an account").expect("a notice");

@@ -130,10 +130,6 @@ async fn parallel_registrations_of_one_name_and_mailbox_are_all_answered_alike()
             assert_eq!(answer.faults("registerUser"), [""; 0], "{}", answer.text);
         }
         assert_eq!(world.mails_to("ada@example.org").await.len(), 5);
-        assert_eq!(
-            register(&world, "ada", "bob@example.org", PASSWORD).await.faults("registerUser"),
-            ["TAKEN at [userName]"]
-        );
     }
 }
 
@@ -158,4 +154,65 @@ async fn texts_that_are_dear_to_judge_cost_little() {
     world.login(&long, PASSWORD).await;
     world.verify_by_code(&long, "000000").await;
     assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_name_tells_of_no_address() {
+    for world in World::each().await {
+        let known = "vera@example.org";
+        register(&world, known, known, PASSWORD).await;
+        let (token, _) = world.verification_of(known).await;
+        assert_eq!(world.verify_by_token(&token).await.faults("verifyUser"), [""; 0]);
+        register(&world, "pending", "pia@example.org", PASSWORD).await;
+        let attempts = [
+            (known, known),
+            ("other@example.org", "other@example.org"),
+            ("pending", "pia@example.org"),
+            ("pending", "wrong@example.org"),
+            ("pending", known),
+        ];
+        for (name, email) in attempts {
+            let answer = register(&world, name, email, "the words of a stranger").await;
+            assert_eq!(answer.faults("registerUser"), [""; 0], "{name} {email}");
+        }
+        let told = world.mails_to(known).await;
+        let heard = told.iter().filter(|mail| mail.subject == "You already have an account");
+        assert_eq!(heard.count(), 2, "the owner hears of it");
+        assert_eq!(told.iter().filter(|mail| mail.text.contains("token=")).count(), 1, "one's own");
+        world.logged_in(known, PASSWORD).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_proves_first_gets_the_name() {
+    for world in World::each().await {
+        register(&world, "nina", "first@example.org", PASSWORD).await;
+        register(&world, "nina", "second@example.org", PASSWORD).await;
+        let (first, _) = world.verification_of("first@example.org").await;
+        let (_, code) = world.verification_of("second@example.org").await;
+        let verified = world.verify_by_code("nina", &code).await;
+        assert_eq!(verified.ok("/verifyUser/user/userName"), "nina");
+        world.logged_in("second@example.org", PASSWORD).await;
+        assert_eq!(world.verify_by_token(&first).await.faults("verifyUser"), ["TAKEN at [token]"]);
+        let late = register(&world, "nina", "third@example.org", PASSWORD).await;
+        assert_eq!(late.faults("registerUser"), ["TAKEN at [userName]"], "by an account");
+    }
+}
+
+#[tokio::test]
+async fn proofs_for_one_name_at_once_leave_one_holder_and_no_error() {
+    for world in World::each().await {
+        let mut tokens = Vec::new();
+        for number in 0..6 {
+            let email = format!("n{number}@example.org");
+            register(&world, "nina", &email, PASSWORD).await;
+            tokens.push(world.verification_of(&email).await.0);
+        }
+        let answers = tokens.iter().map(|token| world.verify_by_token(token));
+        let answers = futures_util::future::join_all(answers).await;
+        let mut faults: Vec<_> = answers.iter().map(|answer| answer.faults("verifyUser").join(" ")).collect();
+        faults.sort();
+        assert_eq!(faults[0], "");
+        assert!(faults[1..].iter().all(|fault| fault == "TAKEN at [token]"), "{faults:?}");
+    }
 }

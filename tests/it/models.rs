@@ -179,3 +179,34 @@ async fn a_user_has_one_model_for_each_pair() {
         assert_eq!(ada.run(query).await.ok("/me/models"), json!([]));
     }
 }
+
+#[tokio::test]
+async fn the_same_lists_in_other_orders_at_once_are_all_written() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        for round in 0..4 {
+            let models: Vec<_> = (0..40)
+                .map(|n| json!({ "uuid": format!("m{round}-{n}"), "sourceLanguage": "en", "targetLanguage": "de" }))
+                .collect();
+            let roles: Vec<_> = (0..40).map(|n| json!({ "code": format!("R{round}-{n}") })).collect();
+            let of = |list: &[Value], turned: usize| {
+                let mut list = list.to_vec();
+                list.rotate_left(turned * 13);
+                if turned % 2 == 1 {
+                    list.reverse();
+                }
+                json!({ "list": list })
+            };
+            let write = |turned: usize| {
+                let (root, models, roles) = (root.clone(), of(&models, turned), of(&roles, turned));
+                async move {
+                    let document = "mutation ($list: [ModelInput!]!) { upsertModels(input: { models: $list }) { errors { code } } }";
+                    assert_eq!(root.run_with(document, models).await.faults("upsertModels"), [""; 0]);
+                    let document = "mutation ($list: [RoleInput!]!) { upsertRoles(input: { roles: $list }) { errors { code } } }";
+                    assert_eq!(root.run_with(document, roles).await.faults("upsertRoles"), [""; 0]);
+                }
+            };
+            futures_util::future::join_all((0..3).map(write)).await;
+        }
+    }
+}

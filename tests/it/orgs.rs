@@ -8,7 +8,7 @@ use crate::support::{Answer, Client, World};
 
 mod caps;
 mod deactivated;
-mod invitations;
+pub mod invitations;
 mod inviters;
 mod joining;
 mod members;

@@ -36,8 +36,8 @@ async fn a_number_changes_when_its_code_is_shown_and_then_it_logs_in() {
         assert_eq!(verify(&ada, shown(&code)).await.faults("verifyOtp"), [""; 0]);
         assert_eq!(phone_of(&ada).await, (json!(NUMBER), json!(true)));
         assert_eq!(verify(&ada, shown(&code)).await.faults("verifyOtp"), ["WRONG_CODE at [code]"]);
-        world.logged_in("0049 30 / 1234567", PASSWORD).await;
         assert_eq!(world.mails_to("ada@example.org").await[0].subject, "Your phone number was changed");
+        world.logged_in("0049 30 / 1234567", PASSWORD).await;
         assert_eq!(world.events_of("phone.changed").await, [Value::Null]);
         assert_eq!(change(&ada, NUMBER).await.faults("changePhone"), ["ALREADY_VERIFIED at [newPhone]"]);
         assert_eq!(change(&ada, "030 1234567").await.faults("changePhone"), ["INVALID at [newPhone]"]);

@@ -8,7 +8,7 @@ use denizen::ids;
 
 use crate::support::{Answer, Client, PASSWORD, World};
 
-async fn update(client: &Client, users: Value) -> Answer {
+pub async fn update(client: &Client, users: Value) -> Answer {
     run(client, json!({ "users": users })).await
 }
 

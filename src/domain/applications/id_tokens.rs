@@ -49,6 +49,7 @@ struct Said {
 /// Unknown, forged, too old and shown before are one answer; only who holds a good token of a deactivated account is told
 /// so.
 pub async fn exchange(ctx: &Ctx, token: &str, application_id: Option<Uuid>) -> Result<Entered> {
+    let since = ctx.now();
     let id = application_id.ok_or_else(no_such_application)?;
     let application = application::Entity::find_by_id(id).filter(application::Column::Active.eq(true));
     let application = application.one(ctx.app.db.read()).await?.ok_or_else(no_such_application)?;
@@ -80,7 +81,7 @@ pub async fn exchange(ctx: &Ctx, token: &str, application_id: Option<Uuid>) -> R
         limits::give_back_source(ctx, &rules::SOURCE).await?;
     }
     let (application_id, how) = (application.id, How::IdToken);
-    let entering = Entering { user, application_id, device: None, how, device_token: None };
+    let entering = Entering { user, application_id, device: None, how, device_token: None, since };
     // Who is deleted at this moment is nobody any more.
     entering::enter(ctx, entering).await.map_err(|error| error.on_gone(wrong()))
 }

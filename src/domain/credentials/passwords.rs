@@ -1,6 +1,6 @@
 //! Where password hashes are kept, and the only functions that read them.
 
-use entity::{Secret, password};
+use entity::{Secret, Timestamp, password};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set,
     sea_query::{Expr, OnConflict},
@@ -71,4 +71,9 @@ pub async fn renew(ctx: &Ctx, user_id: Uuid, password: &str, hash: &Secret) -> R
 
 pub async fn hash_of<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<Secret>> {
     Ok(password::Entity::find_by_id(user_id).one(db).await?.map(|row| row.hash))
+}
+
+/// When the password was set; `None` for who has none.
+pub async fn changed_at<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<Timestamp>> {
+    Ok(password::Entity::find_by_id(user_id).one(db).await?.map(|row| row.changed_at))
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use entity::proof;
+use entity::{proof, session};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
 use uuid::Uuid;
 
@@ -15,7 +15,10 @@ use crate::{
     context::Ctx,
     crypto,
     db::Txn,
-    domain::limits::{rules, service as limits},
+    domain::{
+        identity,
+        limits::{rules, service as limits},
+    },
     error::{Error, ErrorCode, Fault, Result},
 };
 
@@ -41,12 +44,26 @@ pub async fn issue(txn: &Txn, ctx: &Ctx, session_id: Uuid) -> Result<String> {
 
 /// That the caller is who they are. [`Confirmed::spend`] uses up what it rests on, in the transaction of what it allows.
 #[must_use = "a proof works once: spend it with the change"]
-pub struct Confirmed(Option<Uuid>);
+pub struct Confirmed {
+    proof: Option<Uuid>,
+    user_id: Uuid,
+    session_id: Uuid,
+}
 
 impl Confirmed {
-    /// Of two that show the same proof at once, one goes on.
+    fn of(caller: &SignedIn, proof: Option<Uuid>) -> Self {
+        Self { proof, user_id: caller.user_id, session_id: caller.session_id }
+    }
+
+    /// Of two that show the same proof at once, one goes on; and whoever was logged out while their password was looked
+    /// at, as by somebody who set a new one, does not.
     pub async fn spend(self, txn: &Txn, ctx: &Ctx) -> Result<()> {
-        let Some(id) = self.0 else {
+        identity::service::hold(txn, self.user_id).await?;
+        let session = session::Entity::find_by_id(self.session_id).filter(session::Column::EndedAt.is_null());
+        if session.one(&**txn).await?.is_none() {
+            return Err(Error::refused(ErrorCode::Unauthenticated, "Your session has ended."));
+        }
+        let Some(id) = self.proof else {
             return Ok(());
         };
         let spent = proof::Entity::update_many()
@@ -63,7 +80,7 @@ impl Confirmed {
 pub async fn require(ctx: &Ctx, proof: Option<&str>) -> Result<Confirmed> {
     let caller = signed_in(ctx)?;
     if ctx.now().since(caller.authenticated_at) <= FRESH {
-        return Ok(Confirmed(None));
+        return Ok(Confirmed::of(caller, None));
     }
     match proof {
         Some(proof) => find(ctx, caller, proof).await,
@@ -82,7 +99,7 @@ pub async fn confirm(ctx: &Ctx, password: Option<&str>, proof: Option<&str>) -> 
         (Some(proof), _) => find(ctx, caller, proof).await,
         (None, Some(password)) => {
             check_password(ctx, caller.user_id, "password", password).await?;
-            Ok(Confirmed(None))
+            Ok(Confirmed::of(caller, None))
         }
         (None, None) => {
             Err(Fault::required("password", "Your current password is needed, or a proof.").into())
@@ -96,7 +113,15 @@ pub async fn check_password(ctx: &Ctx, user_id: Uuid, field: &str, password: &st
     let subject = user_id.to_string();
     limits::for_person(ctx, &rules::CONFIRM, &subject).await?;
     let hash = passwords::hash_of(ctx.app.db.read(), user_id).await?;
-    if !ctx.app.hasher.verify(password, hash.as_ref()).await? {
+    let right = match ctx.app.hasher.verify(password, hash.as_ref()).await {
+        Ok(right) => right,
+        Err(error) => {
+            // Nothing was looked at: it was no attempt.
+            limits::give_back(ctx, &rules::CONFIRM, &subject).await?;
+            return Err(error);
+        }
+    };
+    if !right {
         return Err(Fault::new(ErrorCode::WrongCredentials, &[field], "This is not your password.").into());
     }
     limits::give_back(ctx, &rules::CONFIRM, &subject).await
@@ -115,7 +140,7 @@ async fn find(ctx: &Ctx, caller: &SignedIn, token: &str) -> Result<Confirmed> {
     if found.expires_at <= ctx.now() {
         return Err(wrong(ErrorCode::Expired).into());
     }
-    Ok(Confirmed(Some(found.id)))
+    Ok(Confirmed::of(caller, Some(found.id)))
 }
 
 fn signed_in(ctx: &Ctx) -> Result<&SignedIn> {

@@ -41,6 +41,10 @@ pub enum Job {
         asked: Asked,
         way: Way,
     },
+    /// What was still written of an erased person.
+    ForgetUser {
+        user_id: Uuid,
+    },
 }
 
 impl Job {
@@ -49,6 +53,7 @@ impl Job {
             Self::DeliverNotification { .. } => "deliver_notification",
             Self::ResendVerification { .. } => "resend_verification",
             Self::SendCode { .. } => "send_code",
+            Self::ForgetUser { .. } => "forget_user",
         }
     }
 }
@@ -62,6 +67,14 @@ const LONGEST_WAIT: Duration = Duration::from_hours(4);
 
 pub async fn enqueue(txn: &Txn, ctx: &Ctx, job: &Job) -> Result<()> {
     enqueue_all(txn, ctx, std::slice::from_ref(job)).await
+}
+
+/// Not before that time has passed.
+pub async fn enqueue_after(txn: &Txn, ctx: &Ctx, job: &Job, wait: Duration) -> Result<()> {
+    let mut row = row(ctx, job)?;
+    row.run_at = Set(ctx.now().plus(wait));
+    job::Entity::insert(row).exec_without_returning(&**txn).await?;
+    Ok(())
 }
 
 /// Many at once, in one statement.
@@ -110,14 +123,15 @@ pub async fn claim(app: &App, worker: &str, limit: u64) -> Result<Vec<Claimed>> 
     next.column(job::Column::Id)
         .from(job::Entity)
         .cond_where(due)
-        .order_by(job::Column::RunAt, sea_orm::Order::Asc);
+        .order_by(job::Column::RunAt, sea_orm::Order::Asc)
+        .order_by(job::Column::Id, sea_orm::Order::Asc);
     next.limit(limit);
     if app.db.backend() == DbBackend::Postgres {
         // Two instances that look at the same moment take different rows instead of waiting for each other.
         next.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
     let txn = app.db.begin().await?;
-    let rows = job::Entity::update_many()
+    let mut rows = job::Entity::update_many()
         .col_expr(job::Column::LockedUntil, Expr::value(now.plus(LEASE)))
         .col_expr(job::Column::LockedBy, Expr::value(worker))
         .col_expr(job::Column::Attempts, Expr::col(job::Column::Attempts).add(1))
@@ -125,6 +139,8 @@ pub async fn claim(app: &App, worker: &str, limit: u64) -> Result<Vec<Claimed>> 
         .exec_with_returning(&*txn)
         .await?;
     txn.commit().await?;
+    // In the order in which they came, so that mails come in the order of what they tell.
+    rows.sort_by_key(|row| (row.run_at, row.id));
     Ok(rows
         .into_iter()
         .map(|row| Claimed {

@@ -7,6 +7,7 @@ pub mod account;
 mod acquaintance;
 pub mod activation;
 mod bootstrap;
+mod discarding;
 mod extension;
 mod finders;
 pub mod mutation;

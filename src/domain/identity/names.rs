@@ -35,7 +35,7 @@ fn folded(text: &str) -> String {
     folded.trim().replace('\0', "\u{fffd}")
 }
 
-/// The key of an attempt whose name another attempt of the same mailbox holds: a name has no space in it, so it is none.
+/// The key of an attempt whose name somebody else holds: a name has no space in it, so it is none.
 pub fn waiting_key(key: &str, id: Uuid) -> String {
     format!("{key} {}", id.simple())
 }
@@ -69,7 +69,9 @@ pub fn email(text: &str) -> Option<Email> {
     let named = domain.rsplit('.').next().is_some_and(|last| !last.bytes().all(|byte| byte.is_ascii_digit()));
     let dotted = named && domain.split('.').count() >= 2 && domain.len() <= 253;
     // The letters of RFC 5322's dot-atom, and any letter beyond ASCII (RFC 6531).
-    let plain = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    // The fillers of Hangul are letters that nobody sees.
+    let seen = |c: char| c.is_alphanumeric() && !('\u{115f}'..='\u{1160}').contains(&c);
+    let plain = |c: char| seen(c) || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     let atoms = local.split('.').all(|atom| !atom.is_empty()) && local.chars().all(plain);
     if !dotted || !atoms || local.len() > 64 {
         return None;
@@ -165,6 +167,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn an_address_has_no_letter_that_nobody_sees() {
+        for text in ["ada\u{3164}@example.org", "\u{115f}@example.org", "ada\u{ffa0}@example.org"] {
+            assert_eq!(email(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn one_key_for_all_spellings_of_a_mailbox() {

@@ -2,8 +2,9 @@
 
 use entity::{registration, user};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, Set,
-    sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, Set,
+    sea_query::{LockType, OnConflict},
 };
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ pub use super::{
     },
     register::{Delivery, RETRY_AFTER, Registration, register},
     register_many::register_many,
-    verify::{Proof, refusal, verify},
+    verify::{Proof, prove_mailbox, refusal, verify},
 };
 use crate::{context::Ctx, db::Txn, error::Result};
 
@@ -92,4 +93,10 @@ pub async fn note_login(
     let mut user = user.into_active_model();
     user.last_login_at = Set(Some(now));
     Ok(user.update(&**txn).await?)
+}
+
+/// The account, held until the transaction ends. Whoever opens something for it (a session, a challenge, a link) and
+/// whoever ends all that is open (a new password, its closing) hold it first, so that nothing opens behind the end.
+pub async fn hold(txn: &Txn, user_id: Uuid) -> Result<Option<user::Model>> {
+    Ok(user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate).one(&**txn).await?)
 }

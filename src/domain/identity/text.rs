@@ -17,6 +17,8 @@ use super::names;
 const MOST_WORDS: usize = 32;
 /// The longest of what is searched is an address: a longer word occurs nowhere.
 const LONGEST_WORD: usize = 330;
+/// Words with letters beyond ASCII are dear to look for in a database of the locale C.
+const LONGEST_DEAR_WORD: usize = 64;
 
 /// The very expression of `PostgreSQL`'s trigram index: any other would read all rows.
 pub const INDEXED: &str = "\"users\".\"user_name_key\" || ' ' || coalesce(lower(\"users\".\"name\"), '') || ' ' || coalesce(\"users\".\"email_key\", '')";
@@ -25,7 +27,9 @@ const FOUND_BY_TRIGRAMS: &str = "\"users\".\"id\" IN (SELECT \"user_id\" FROM \"
 /// The users in whom every word of the text occurs: everybody when it has none.
 pub fn occurs(backend: DbBackend, text: &str) -> Condition {
     let words: BTreeSet<&str> = text.split_whitespace().collect();
-    if words.len() > MOST_WORDS || words.iter().any(|word| word.chars().count() > LONGEST_WORD) {
+    let too_long =
+        |word: &&str| word.chars().count() > if word.is_ascii() { LONGEST_WORD } else { LONGEST_DEAR_WORD };
+    if words.len() > MOST_WORDS || words.iter().any(too_long) {
         return Condition::any().add(Expr::value(false));
     }
     words.into_iter().fold(Condition::all(), |all, word| {

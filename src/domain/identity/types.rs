@@ -214,7 +214,7 @@ impl UserObject {
         #[graphql(desc = "How many from the end, 100 at most.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Option<InvitationConnection>> {
-        let proved = self.row.email_verified_at.and(self.row.email_key.clone());
+        let proved = self.row.email_proved_at.and(self.row.email_key.clone());
         let page = PageArgs { first, after, last, before };
         Ok(Some(InvitationConnection::waiting_for(ctx, proved, page).await?))
     }

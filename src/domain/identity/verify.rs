@@ -1,13 +1,13 @@
 //! Verifying: the proof of the mailbox makes the account active, and ends whatever else was planted on the address.
 
-use entity::{CodePurpose, UserStatus, one_time_code, user};
+use entity::{CodePurpose, Timestamp, UserStatus, one_time_code, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Set,
+    QueryOrder, QuerySelect, QueryTrait, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
-use super::{account, names};
+use super::{account, discarding::discard, names};
 use crate::{
     context::Ctx,
     db::Txn,
@@ -47,46 +47,40 @@ const PURPOSES: [CodePurpose; 2] = [CodePurpose::VerifyEmail, CodePurpose::Chang
 pub async fn verify(ctx: &Ctx, proof: Proof) -> Result<user::Model> {
     let (row, field) = match proof {
         Proof::Token(token) => (codes::find_token(ctx, &PURPOSES, &token).await?, "token"),
-        Proof::Code { user_name, code } => (right_code(ctx, &user_name, code.trim()).await?, "code"),
+        Proof::Code { user_name, code } => (Ok(right_code(ctx, &user_name, &code).await?), "code"),
         Proof::Otp { identifier, code } => (Ok(guessed(ctx, &identifier, &code).await?), "code"),
     };
     let row = row.map_err(|code| refusal(code, field))?;
     let txn = ctx.app.db.begin().await?;
-    lock_mailbox(&txn, ctx, &names::name_key(&row.target)).await?;
+    lock(&txn, ctx, &row).await?;
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
     finish(txn, ctx, spent, field).await
 }
 
+/// So many attempts that wait for one name are tried; the others have their links.
+const MOST_TRIED: u64 = 20;
+
 /// The code that is open for this name: of an address that its account wants to have, or of one of the attempts that
-/// wait under the name. A name for which nothing is to be proved is answered like a wrong code.
-async fn right_code(
-    ctx: &Ctx,
-    user_name: &str,
-    code: &str,
-) -> Result<Result<one_time_code::Model, ErrorCode>> {
+/// wait for the name. A name for which nothing is to be proved is answered like a wrong code.
+async fn right_code(ctx: &Ctx, user_name: &str, code: &str) -> Result<one_time_code::Model> {
     let key = names::name_key(user_name);
-    let db = ctx.app.db.read();
-    let holder = user::Entity::find().filter(user::Column::UserNameKey.eq(&key)).one(db).await?;
-    let Some(holder) = holder else {
-        return Ok(Err(ErrorCode::WrongCode));
+    let candidates = user::Entity::find()
+        .filter(named(&key))
+        .order_by_desc(user::Column::CreatedAt)
+        .limit(MOST_TRIED)
+        .all(ctx.app.db.read())
+        .await?;
+    let purpose = |status| match status {
+        UserStatus::Unverified => CodePurpose::VerifyEmail,
+        UserStatus::Active | UserStatus::Deactivated => CodePurpose::ChangeEmail,
     };
-    if holder.status != UserStatus::Unverified {
-        return codes::check_code(ctx, holder.id, CodePurpose::ChangeEmail, code).await;
-    }
-    let attempts = user::Entity::find()
-        .filter(user::Column::Status.eq(UserStatus::Unverified))
-        .filter(user::Column::EmailKey.eq(holder.email_key))
-        .order_by_desc(user::Column::CreatedAt);
-    let mut answer = Err(ErrorCode::WrongCode);
-    for attempt in attempts.all(db).await? {
-        if names::name_key(&attempt.user_name) == key {
-            answer = codes::check_code(ctx, attempt.id, CodePurpose::VerifyEmail, code).await?;
-            if answer.is_ok() {
-                break;
-            }
-        }
-    }
-    Ok(answer)
+    let candidates: Vec<_> = candidates.iter().map(|user| (user.id, purpose(user.status))).collect();
+    guessing::guess(ctx, OtpPurpose::VerifyEmail.as_str(), user_name, &candidates, code).await
+}
+
+/// Has this name, or waits for it.
+fn named(key: &str) -> Condition {
+    Condition::any().add(user::Column::UserNameKey.eq(key)).add(user::Column::AwaitedNameKey.eq(key))
 }
 
 /// So many attempts that wait for the proof of one mailbox are looked at, the newest first.
@@ -112,7 +106,7 @@ async fn guessed(ctx: &Ctx, identifier: &str, code: &str) -> Result<one_time_cod
         let ids = user::Entity::find()
             .select_only()
             .column(user::Column::Id)
-            .filter(user::Column::UserNameKey.eq(names::name_key(identifier)));
+            .filter(named(&names::name_key(identifier)));
         open.filter(one_time_code::Column::UserId.in_subquery(ids.into_query()))
     };
     let meant = |row: &one_time_code::Model| {
@@ -124,12 +118,17 @@ async fn guessed(ctx: &Ctx, identifier: &str, code: &str) -> Result<one_time_cod
     guessing::guess(ctx, what, identifier, &candidates, code).await
 }
 
-/// Proofs of one mailbox queue here. Without it two of them could each hold what the other is about to delete.
-async fn lock_mailbox(txn: &Txn, ctx: &Ctx, email_key: &str) -> Result<()> {
+/// Proofs of one mailbox queue here, and so do those for one name. Without it two of them could each hold what the other
+/// is about to delete or to rename.
+async fn lock(txn: &Txn, ctx: &Ctx, code: &one_time_code::Model) -> Result<()> {
     if ctx.app.db.backend() == DbBackend::Postgres {
+        let user = user::Entity::find_by_id(code.user_id).one(&**txn).await?;
+        let name_key = user.map(|user| names::name_key(&user.user_name)).unwrap_or_default();
+        let concerned = Condition::any()
+            .add(user::Column::EmailKey.eq(names::name_key(&code.target)))
+            .add(user::Column::UserNameKey.eq(name_key));
         let rows = user::Entity::find().select_only().column(user::Column::Id);
-        let rows =
-            rows.filter(user::Column::EmailKey.eq(email_key)).order_by_asc(user::Column::Id).lock_exclusive();
+        let rows = rows.filter(concerned).order_by_asc(user::Column::Id).lock_exclusive();
         rows.into_tuple::<Uuid>().all(&**txn).await?;
     }
     Ok(())
@@ -154,18 +153,18 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
     let same = |user: &user::Model| user.email_key.as_ref() == Some(&spent.target);
     let pending = found.filter(|user| same(user) && user.status == UserStatus::Unverified);
     let pending = pending.ok_or_else(|| refusal(ErrorCode::AlreadyUsed, field))?;
-    user::Entity::delete_many()
-        .filter(user::Column::EmailKey.eq(&spent.target))
-        .filter(user::Column::Status.eq(UserStatus::Unverified))
-        .filter(user::Column::Id.ne(pending.id))
-        .exec(&*txn)
-        .await?;
+    let others = Condition::all().add(user::Column::EmailKey.eq(&spent.target));
+    discard(&txn, others.add(user::Column::Id.ne(pending.id))).await?;
+    displace(&txn, ctx, &spent.target, pending.id).await?;
     let now = ctx.now();
     let key = names::name_key(&pending.user_name);
+    give_way(&txn, &key, pending.id).await?;
     let mut row = pending.into_active_model();
     row.user_name_key = Set(key);
+    row.awaited_name_key = Set(None);
     row.status = Set(UserStatus::Active);
     row.email_verified_at = Set(Some(now));
+    row.email_proved_at = Set(Some(now));
     row.updated_at = Set(now);
     let taken = |what: &'static str| Fault::new(ErrorCode::Taken, &[field], what);
     let user = row.update(&*txn).await.map_err(|error| {
@@ -188,11 +187,66 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
     Ok(user)
 }
 
+/// An attempt that holds the name, and that nobody has proved, waits from now on like the others.
+async fn give_way(txn: &Txn, name_key: &str, to: Uuid) -> Result<()> {
+    let holder = user::Entity::find()
+        .filter(user::Column::UserNameKey.eq(name_key))
+        .filter(user::Column::Status.eq(UserStatus::Unverified))
+        .filter(user::Column::Id.ne(to))
+        .one(&**txn)
+        .await?;
+    if let Some(holder) = holder {
+        let mut row = holder.clone().into_active_model();
+        row.user_name_key = Set(names::waiting_key(name_key, holder.id));
+        row.awaited_name_key = Set(Some(name_key.to_owned()));
+        row.update(&**txn).await?;
+    }
+    Ok(())
+}
+
 /// Whoever proves the mailbox ends what others planted on it.
 pub(super) async fn drop_attempts(txn: &Txn, email_key: &str) -> Result<()> {
-    user::Entity::delete_many()
+    discard(txn, Condition::all().add(user::Column::EmailKey.eq(email_key))).await
+}
+
+/// Whoever proves the mailbox gets the address: an account for which only an organisation's administrator vouched goes on
+/// without one. What was mailed for it is dead. The mailbox is locked.
+pub(super) async fn displace(txn: &Txn, ctx: &Ctx, email_key: &str, by: Uuid) -> Result<()> {
+    let vouched: Vec<Uuid> = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
         .filter(user::Column::EmailKey.eq(email_key))
-        .filter(user::Column::Status.eq(UserStatus::Unverified))
+        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_null())
+        .filter(user::Column::Id.ne(by))
+        .into_tuple()
+        .all(&**txn)
+        .await?;
+    if vouched.is_empty() {
+        return Ok(());
+    }
+    user::Entity::update_many()
+        .col_expr(user::Column::Email, Expr::value(None::<String>))
+        .col_expr(user::Column::EmailKey, Expr::value(None::<String>))
+        .col_expr(user::Column::EmailVerifiedAt, Expr::value(None::<Timestamp>))
+        .col_expr(user::Column::UpdatedAt, Expr::value(ctx.now()))
+        .filter(user::Column::Id.is_in(vouched.iter().copied()))
+        .exec(&**txn)
+        .await?;
+    codes::end_all(txn, ctx, &vouched).await?;
+    let event = |id: &Uuid| NewEvent::of(EventType::EmailChanged).on(Kind::User, *id);
+    log::record_all(txn, ctx, vouched.iter().map(event).collect()).await
+}
+
+/// Something else that was mailed to the address came back: from now on it counts for everybody. The key is of the address
+/// to which it was mailed.
+pub async fn prove_mailbox(txn: &Txn, ctx: &Ctx, user_id: Uuid, email_key: &str) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::EmailProvedAt, Expr::value(ctx.now()))
+        .filter(user::Column::Id.eq(user_id))
+        .filter(user::Column::EmailKey.eq(email_key))
+        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_null())
         .exec(&**txn)
         .await?;
     Ok(())

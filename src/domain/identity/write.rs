@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use entity::{Channel, CodePurpose, Secret, UserStatus, registration, user};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::{
+    discarding::discard,
     names,
     register::{self, Delivery, Judged, Registration},
 };
@@ -85,10 +86,17 @@ async fn write(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Resul
     Ok(Ok(items.iter().map(delivery).collect()))
 }
 
-/// The key under which each attempt is kept. Attempts of one mailbox for one name live side by side until the mailbox
-/// is proved, for nobody can tell whose is whose; all but the first wait under a key that is no name. An attempt of
-/// another mailbox keeps the name until its link has run out.
-async fn free_keys(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Result<Vec<String>, Refused>> {
+/// The key under which an attempt is kept.
+enum Key {
+    Name(String),
+    /// Somebody else holds the name, and the proof decides.
+    Awaiting(String),
+}
+
+/// Attempts for one name live side by side until one of them is proved, whatever their mailboxes are: an answer that
+/// depended on the address would tell it. So would one that depended on whether somebody has this address as a name. All
+/// but the first wait under a key that is no name.
+async fn free_keys(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Result<Vec<Key>, Refused>> {
     let wanted: Vec<_> = items.iter().map(|(item, _)| names::name_key(&item.user_name)).collect();
     let holders = user::Entity::find()
         .filter(user::Column::UserNameKey.is_in(wanted.iter().map(String::as_str)))
@@ -98,31 +106,33 @@ async fn free_keys(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<R
     let (mut keys, mut dead, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (key, (item, _))) in wanted.into_iter().zip(items).enumerate() {
         match holders.get(&key) {
-            None => keys.push(key),
+            None => keys.push(Key::Name(key)),
+            Some(_) if key == item.email.key => keys.push(Key::Awaiting(key)),
             Some(holder) if holder.status != UserStatus::Unverified => {
                 refused.push((index, register::taken()));
             }
             Some(holder) if holder.created_at.plus(codes::LINK_TTL) <= ctx.now() => {
                 dead.push(holder.id);
-                keys.push(key);
+                keys.push(Key::Name(key));
             }
-            Some(holder) if holder.email_key.as_ref() == Some(&item.email.key) => {
-                keys.push(names::waiting_key(&key, ctx.new_id()));
-            }
-            Some(_) => refused.push((index, register::taken())),
+            Some(_) => keys.push(Key::Awaiting(key)),
         }
     }
     if !refused.is_empty() {
         return Ok(Err(refused));
     }
     if !dead.is_empty() {
-        user::Entity::delete_many().filter(user::Column::Id.is_in(dead)).exec(&**txn).await?;
+        discard(txn, Condition::all().add(user::Column::Id.is_in(dead))).await?;
     }
     Ok(Ok(keys))
 }
 
-fn row(ctx: &Ctx, item: &Judged, user_name_key: String) -> user::Model {
+fn row(ctx: &Ctx, item: &Judged, key: Key) -> user::Model {
     let now = ctx.now();
+    let (user_name_key, awaited_name_key) = match key {
+        Key::Name(key) => (key, None),
+        Key::Awaiting(key) => (names::waiting_key(&key, ctx.new_id()), Some(key)),
+    };
     let Judged { registration, email, user_name, application_id: _, plan: _ } = item;
     let Registration {
         user_name: _,
@@ -142,6 +152,7 @@ fn row(ctx: &Ctx, item: &Judged, user_name_key: String) -> user::Model {
         id: ctx.new_id(),
         user_name: user_name.clone(),
         user_name_key,
+        awaited_name_key,
         name: name.clone(),
         given_name: given_name.clone(),
         family_name: family_name.clone(),
@@ -152,6 +163,7 @@ fn row(ctx: &Ctx, item: &Judged, user_name_key: String) -> user::Model {
         email: Some(email.address.clone()),
         email_key: Some(email.key.clone()),
         email_verified_at: None,
+        email_proved_at: None,
         phone: phone.clone(),
         phone_key: phone,
         phone_verified_at: None,
@@ -166,7 +178,7 @@ async fn mail(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)], users: &[user::M
     let addresses: Vec<_> = items.iter().map(|(item, _)| item.email.key.as_str()).collect();
     let owners = user::Entity::find()
         .filter(user::Column::EmailKey.is_in(addresses.iter().copied()))
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_not_null())
         .all(&**txn)
         .await?;
     let mut owners: HashMap<_, _> =

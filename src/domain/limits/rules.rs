@@ -37,3 +37,5 @@ pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };
 /// Logins with a passkey that are begun from one address of the network: each costs a row.
 pub const PASSKEY: Rule = Rule { name: "passkey", burst: 100, every: Duration::from_secs(2) };
+/// How often an organisation's administrator may run into accounts that they cannot see.
+pub const UNSEEN: Rule = Rule { name: "unseen", burst: 20, every: Duration::from_mins(3) };

@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use entity::attempt;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
 
-use super::rules::Rule;
+use super::rules::{self, Rule};
 use crate::{
     app::App,
     config::Switch,
@@ -75,6 +75,16 @@ pub async fn clear(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
 /// One more attempt of this person, or the fault that says when.
 pub async fn for_person(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
     take(ctx, rule, subject).await?.map_err(|wait| too_many(wait).into())
+}
+
+/// The caller has run so often into accounts that they cannot see.
+pub async fn for_unseen(ctx: &Ctx, times: usize) -> Result<()> {
+    if let Some(id) = ctx.actor.user_id() {
+        for _ in 0..times {
+            for_person(ctx, &rules::UNSEEN, &id.to_string()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// One more attempt from where the request comes from, or the refusal that says when.

@@ -181,6 +181,9 @@ async fn write(
     present: &HashMap<String, model::Model>,
 ) -> Result<HashMap<String, model::Model>> {
     let differing = wanted.iter().filter(|model| present.get(&model.uuid) != Some(*model));
+    // In one order, so that two lists with the same models do not wait for each other in a ring.
+    let mut differing: Vec<_> = differing.collect();
+    differing.sort_by(|left, right| left.uuid.cmp(&right.uuid));
     // Somebody may have made a model of this uuid a moment ago: then this is a change of it.
     let on_conflict = OnConflict::column(model::Column::Uuid)
         .update_columns([
@@ -191,7 +194,7 @@ async fn write(
             model::Column::UpdatedAt,
         ])
         .to_owned();
-    let rows = differing.cloned().map(IntoActiveModel::into_active_model);
+    let rows = differing.into_iter().cloned().map(IntoActiveModel::into_active_model);
     let written = model::Entity::insert_many(rows).on_conflict(on_conflict).exec_with_returning(&**txn).await;
     // Two models that change places are in each other's way, row by row.
     let message = "These changes of languages are in each other's way: make them one after the other.";

@@ -10,6 +10,7 @@ use entity::{Channel, Timestamp};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor,
     message::{Mailbox as Address, MultiPart},
+    transport::smtp,
 };
 use serde::Serialize;
 
@@ -78,7 +79,8 @@ impl Mailer {
                 Ok(())
             }
             Self::Smtp { transport, from } => {
-                let to = outgoing.to.parse().map_err(Error::internal)?;
+                let to = outgoing.to.parse();
+                let to = to.map_err(|_| Error::internal("the address cannot be mailed to"))?;
                 let domain = from.email.domain();
                 let mail = Mail::builder()
                     .message_id(Some(format!("<{}@{domain}>", outgoing.id)))
@@ -92,9 +94,21 @@ impl Mailer {
                         outgoing.message.html,
                     ))
                     .map_err(Error::internal)?;
-                transport.send(mail).await.map(drop).map_err(Error::internal)
+                transport.send(mail).await.map(drop).map_err(|error| refused(&error))
             }
         }
+    }
+}
+
+/// Servers repeat the address in what they say of it, and what is said here stands in logs and with the job: the number is
+/// enough to tell what it was.
+fn refused(error: &smtp::Error) -> Error {
+    match error.status() {
+        Some(status) => Error::internal(format!("the mail server answered {status}")),
+        None if error.is_response() => Error::internal("the mail server's answer cannot be understood"),
+        None if error.is_timeout() => Error::internal("the mail server does not answer in time"),
+        None if error.is_tls() => Error::internal("no secure connection to the mail server"),
+        None => Error::internal("the mail server cannot be reached"),
     }
 }
 

@@ -10,7 +10,10 @@ use crate::{
     context::Ctx,
     crypto::Purpose,
     db::Txn,
-    domain::events::jobs::{self, Job},
+    domain::{
+        events::jobs::{self, Job},
+        identity::names,
+    },
     error::{Error, Result},
 };
 
@@ -123,13 +126,39 @@ pub async fn deliver(ctx: &Ctx, id: Uuid) -> Result<()> {
     txn.commit().await
 }
 
-/// The job is dead: the message is given up. It stays sealed, for a person to look into.
-pub async fn give_up(ctx: &Ctx, id: Uuid) -> Result<()> {
-    let txn = ctx.app.db.begin().await?;
+/// What waits to be mailed to this address, to nobody in particular, is not sent any more. Only what it says tells to
+/// whom it goes, and that is sealed: what waits is few.
+pub async fn withdraw(txn: &Txn, ctx: &Ctx, email_key: &str) -> Result<()> {
+    let waiting = notification::Entity::find()
+        .filter(notification::Column::UserId.is_null())
+        .filter(notification::Column::Sealed.is_not_null())
+        .all(&**txn)
+        .await?;
+    let theirs = |row: &notification::Model| {
+        let plain = row.sealed.as_ref().and_then(|sealed| ctx.app.vault.open(Purpose::Notification, sealed));
+        let letter = plain.and_then(|plain| serde_json::from_slice::<Sealed>(&plain).ok());
+        letter.is_some_and(|letter| names::name_key(&letter.to) == email_key)
+    };
+    let ids: Vec<Uuid> = waiting.iter().filter(|row| theirs(row)).map(|row| row.id).collect();
+    if !ids.is_empty() {
+        end(txn, &ids).await?;
+    }
+    Ok(())
+}
+
+async fn end(txn: &Txn, ids: &[Uuid]) -> Result<()> {
     notification::Entity::update_many()
         .col_expr(notification::Column::State, Expr::value(notification::NotificationState::Failed))
-        .filter(notification::Column::Id.eq(id))
-        .exec(&*txn)
+        .col_expr(notification::Column::Sealed, Expr::value(None::<entity::Secret>))
+        .filter(notification::Column::Id.is_in(ids.iter().copied()))
+        .exec(&**txn)
         .await?;
+    Ok(())
+}
+
+/// The job is dead: the message is given up, and nothing of what it said remains.
+pub async fn give_up(ctx: &Ctx, id: Uuid) -> Result<()> {
+    let txn = ctx.app.db.begin().await?;
+    end(&txn, &[id]).await?;
     txn.commit().await
 }

@@ -1,4 +1,4 @@
-//! Adding members: whom the caller can see, with roles that the caller may grant.
+//! Adding members: whose account is within the caller's reach, with roles that the caller may grant. Others are invited.
 
 use std::collections::{HashMap, HashSet};
 
@@ -73,12 +73,18 @@ pub async fn add(
         .all(&*txn)
         .await?;
     let mut present: HashSet<_> = present.into_iter().map(|membership| membership.user_id).collect();
+    let refused = authority::refusals(&*txn, ctx, Permission::OrgMemberAdd, &visible).await?;
     let (mut joiners, mut faults) = (Vec::new(), Vec::new());
     for (index, NewMember { user_id, role_codes }) in members.into_iter().enumerate() {
         let path = ["members", &index.to_string()];
         let problem = problem(users.get(&user_id)).or_else(|| {
             let twice = (ErrorCode::Taken, "This user is a member already.");
             (!present.insert(user_id)).then_some(twice)
+        });
+        // Whoever sees somebody in another organisation does not decide where they belong: they are asked.
+        let problem = problem.or_else(|| {
+            let foreign = refused.contains_key(&user_id) && ctx.actor.user_id() != Some(user_id);
+            foreign.then_some((ErrorCode::NotAllowed, "You may not add this user: invite them."))
         });
         let fault = |(code, message)| Fault::new(code, &[path[0], path[1], "userId"], message);
         faults.extend(problem.map(fault));

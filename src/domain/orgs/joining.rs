@@ -106,7 +106,7 @@ pub async fn join_all(txn: &Txn, ctx: &Ctx, joiners: &[(Uuid, &Joiner)]) -> Resu
         for role in roles.iter().filter(|role| held.insert((Some(organization_id), user_id, role.id))) {
             grants.push(granting(ctx, &membership, role));
             let event = NewEvent::of(EventType::RoleGranted).on(Kind::User, user_id).on(Kind::Role, role.id);
-            events.push(event.within(Some(organization_id)).with(json!({ "role": role.code })));
+            events.push(event.within(Some(organization_id)).with(json!({ "roles": [role.code] })));
         }
         joined.push(membership);
     }

@@ -66,12 +66,13 @@ async fn refusals(
     members: &HashMap<Uuid, membership::Model>,
 ) -> Result<HashMap<Uuid, (ErrorCode, &'static str)>> {
     let standings = authority::standings(&**txn, user_ids).await?;
-    let scope = Scope::Org(organization);
+    let covered = |id: &Uuid| {
+        standings.get(id).is_none_or(|standing| authority::covers_within(ctx, organization, standing))
+    };
     let refusal = |id: &Uuid| {
-        let held = standings.get(id).map(|standing| standing.grants.within(organization)).unwrap_or_default();
         if !members.contains_key(id) {
             Some((ErrorCode::NotFound, "There is no such member."))
-        } else if Some(*id) != ctx.actor.user_id() && !held.iter().all(|held| ctx.actor.may(held, scope)) {
+        } else if Some(*id) != ctx.actor.user_id() && !covered(id) {
             Some((ErrorCode::NotAllowed, "This user holds more here than you do."))
         } else {
             None
@@ -100,7 +101,7 @@ pub async fn end_memberships(txn: &Txn, ctx: &Ctx, members: &[&membership::Model
     let revoked = grants.filter(|(grant, _)| places.contains(&(grant.organization_id, grant.user_id)));
     let revoked = revoked.map(|(grant, role)| {
         let event = NewEvent::of(EventType::RoleRevoked).on(Kind::User, grant.user_id);
-        event.on(Kind::Role, role.id).within(grant.organization_id).with(json!({ "role": role.code }))
+        event.on(Kind::Role, role.id).within(grant.organization_id).with(json!({ "roles": [role.code] }))
     });
     let removed = members.iter().map(|member| {
         let event = NewEvent::of(EventType::MemberRemoved).on(Kind::User, member.user_id);

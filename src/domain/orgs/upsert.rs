@@ -7,14 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{UserStatus, membership, organization, user};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
 };
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    authz::{Permission, Scope},
+    authz::{Permission, Reach, Scope},
     bulk::{self, Run},
     change::Change,
     context::Ctx,
@@ -45,7 +45,7 @@ pub async fn upsert(
     bulk::check_size("organizations", changes.len())?;
     let txn = ctx.app.db.begin().await?;
     let keys: Vec<_> = changes.iter().map(|change| names::name_key(&change.code)).collect();
-    let present = present(&txn, &keys).await?;
+    let present = present(&txn, ctx, &keys).await?;
     let leaving = changes.iter().zip(&keys).filter(|(change, _)| !change.active);
     let leaving = leaving.filter_map(|(_, key)| present.get(key).filter(|org| org.active).map(|org| org.id));
     let in_use = in_use(&txn, leaving.collect()).await?;
@@ -86,10 +86,15 @@ pub async fn upsert(
     Ok(done)
 }
 
-/// Those that there are, held until the end: nobody joins one that is being deactivated.
-async fn present(txn: &Txn, keys: &[String]) -> Result<HashMap<String, organization::Model>> {
+/// Those that the caller may change, held until the end: nobody joins one that is being deactivated. To whoever may not
+/// change it, an organisation is not there at all, and is not held up either.
+async fn present(txn: &Txn, ctx: &Ctx, keys: &[String]) -> Result<HashMap<String, organization::Model>> {
+    let mut within = Condition::all().add(organization::Column::CodeKey.is_in(keys));
+    if let Reach::Orgs(orgs) = ctx.actor.reach(Permission::OrgUpsert) {
+        within = within.add(organization::Column::Id.is_in(orgs));
+    }
     let rows = organization::Entity::find()
-        .filter(organization::Column::CodeKey.is_in(keys))
+        .filter(within)
         .order_by_asc(organization::Column::Id)
         .lock_exclusive()
         .all(&**txn)
@@ -213,7 +218,10 @@ async fn write(txn: &Txn, rows: &[organization::Model]) -> Result<()> {
             organization::Column::UpdatedAt,
         ])
         .to_owned();
-    let all = rows.iter().map(|row| row.clone().into_active_model().reset_all());
+    // In one order, so that two lists with the same codes do not wait for each other in a ring.
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_by(|left, right| left.code_key.cmp(&right.code_key));
+    let all = rows.into_iter().map(|row| row.clone().into_active_model().reset_all());
     let message = "Somebody made one of these organisations at the same time: try again.";
     let same_time = || Fault::new(ErrorCode::Conflict, &["organizations"], message);
     organization::Entity::insert_many(all)

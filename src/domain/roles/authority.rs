@@ -2,7 +2,7 @@
 //!
 //! Two rules stand here, and every room that changes accounts or grants asks them. Nobody changes an account that holds
 //! more than they do. And whoever acts by a grant within organisations acts only on users who are members there and
-//! nowhere else.
+//! nowhere else; but what somebody is and holds within one organisation is that organisation's own affair.
 
 use std::collections::HashMap;
 
@@ -40,6 +40,34 @@ pub async fn refusals<C: ConnectionTrait>(
         }
     };
     Ok(user_ids.iter().filter_map(|id| Some((*id, refusal(id)?))).collect())
+}
+
+/// The same for what touches nothing of these users but what they are and hold within one organisation. What they are
+/// elsewhere is no reason against it: else a member could shield themself by joining somewhere else.
+pub async fn refusals_within<C: ConnectionTrait>(
+    db: &C,
+    ctx: &Ctx,
+    organization: Uuid,
+    user_ids: &[Uuid],
+) -> Result<HashMap<Uuid, ErrorCode>> {
+    let visible = identity::service::visible_among(db, ctx, user_ids).await?;
+    let standings = standings(db, user_ids).await?;
+    let refusal = |id: &Uuid| {
+        if !visible.contains(id) {
+            Some(ErrorCode::NotFound)
+        } else if standings.get(id).is_none_or(|standing| covers_within(ctx, organization, standing)) {
+            None
+        } else {
+            Some(ErrorCode::NotAllowed)
+        }
+    };
+    Ok(user_ids.iter().filter_map(|id| Some((*id, refusal(id)?))).collect())
+}
+
+/// Whether the caller holds, in the organisation, everything that the user holds there.
+pub fn covers_within(ctx: &Ctx, organization: Uuid, standing: &Standing) -> bool {
+    let mut held = standing.grants.within(organization).iter();
+    held.all(|permission| ctx.actor.may(permission, Scope::Org(organization)))
 }
 
 /// Whether the permission reaches a user who is a member of these organisations.

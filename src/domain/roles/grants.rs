@@ -138,7 +138,10 @@ async fn judge(txn: &Txn, ctx: &Ctx, assignment: &Assignment, refusal: Refusal) 
     let Assignment { user_id, role_codes, organization_id } = assignment;
     let roles = service::hold(txn, role_codes).await?;
     let mut faults = Vec::new();
-    let refused = authority::refusals(&**txn, ctx, Permission::RoleGrant, &[*user_id]).await?;
+    let refused = match organization_id {
+        Some(id) => authority::refusals_within(&**txn, ctx, *id, &[*user_id]).await?,
+        None => authority::refusals(&**txn, ctx, Permission::RoleGrant, &[*user_id]).await?,
+    };
     faults.extend(refused.get(user_id).map(|code| {
         let message = match code {
             ErrorCode::NotFound => NO_SUCH_USER,

@@ -198,7 +198,7 @@ impl RoleChange {
 async fn write(
     txn: &Txn,
     ctx: &Ctx,
-    differing: Vec<role::Model>,
+    mut differing: Vec<role::Model>,
     present: &HashMap<String, role::Model>,
 ) -> Result<HashMap<String, role::Model>> {
     // Somebody may have made a role of this code a moment ago: then this is a change of it.
@@ -212,6 +212,8 @@ async fn write(
             role::Column::UpdatedAt,
         ])
         .to_owned();
+    // In one order, so that two lists with the same roles do not wait for each other in a ring.
+    differing.sort_by(|left, right| left.code_key.cmp(&right.code_key));
     let rows = differing.into_iter().map(IntoActiveModel::into_active_model);
     let written =
         role::Entity::insert_many(rows).on_conflict(on_conflict).exec_with_returning(&**txn).await?;

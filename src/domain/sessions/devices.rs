@@ -21,10 +21,11 @@ use crate::{
 /// A device that is not used for so long is a new one.
 const TTL: Duration = Duration::from_hours(24 * 365);
 
-/// Whether the token is one of this user's devices.
-pub async fn knows(ctx: &Ctx, user_id: Uuid, token: Option<&str>) -> Result<bool> {
+/// Which of this user's devices the token is of. Each is counted for itself: one that was stolen uses up nothing of the
+/// others.
+pub async fn known(ctx: &Ctx, user_id: Uuid, token: Option<&str>) -> Result<Option<Uuid>> {
     let Some(token) = token else {
-        return Ok(false);
+        return Ok(None);
     };
     let found = device_token::Entity::find()
         .filter(device_token::Column::TokenHash.eq(crypto::token_hash(token)))
@@ -32,7 +33,13 @@ pub async fn knows(ctx: &Ctx, user_id: Uuid, token: Option<&str>) -> Result<bool
         .filter(device_token::Column::ExpiresAt.gt(ctx.now()))
         .one(ctx.app.db.read())
         .await?;
-    Ok(found.is_some())
+    Ok(found.map(|row| row.id))
+}
+
+/// A new password makes strangers of all devices: one of them may be a thief's.
+pub async fn forget_all(txn: &Txn, user_id: Uuid) -> Result<()> {
+    device_token::Entity::delete_many().filter(device_token::Column::UserId.eq(user_id)).exec(&**txn).await?;
+    Ok(())
 }
 
 /// What the device shows next time: the token that it showed, if it is this user's, or a new one. A new device is told

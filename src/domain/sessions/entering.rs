@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use entity::{session, user};
+use entity::{Timestamp, UserStatus, session, user};
 use sea_orm::{ActiveModelTrait, Set};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,13 +12,14 @@ use super::{devices, keys, live, refreshing, tokens::TokenPair};
 use crate::{
     authz::{Actor, SignedIn},
     context::Ctx,
+    db::Txn,
     domain::{
         applications,
-        credentials::factors::asking,
+        credentials::{factors::asking, passwords},
         events::log::{self, EventType, NewEvent},
         identity,
     },
-    error::{Fault, Result},
+    error::{ErrorCode, Fault, Result},
     ids::Kind,
 };
 
@@ -51,6 +52,8 @@ pub struct Entering {
     pub how: How,
     /// What an earlier login on this device handed out.
     pub device_token: Option<String>,
+    /// When the proof was begun: a password that was set since then makes it worth nothing.
+    pub since: Timestamp,
 }
 
 pub struct LoggedIn {
@@ -85,9 +88,23 @@ pub fn judge_device(device: Option<&str>) -> Result<()> {
     }
 }
 
+/// The account, held, if what was proved is still worth something. Proving takes a while, and in the meantime a new
+/// password may have ended all that the old one opened.
+pub async fn hold(txn: &Txn, user_id: Uuid, since: Timestamp) -> Result<user::Model> {
+    let too_late = || Fault::new(ErrorCode::WrongCredentials, &[], "The name or the password is wrong.");
+    let user = identity::service::hold(txn, user_id).await?.ok_or_else(too_late)?;
+    if user.status != UserStatus::Active {
+        return Err(Fault::new(ErrorCode::Inactive, &[], "This account is deactivated.").into());
+    }
+    match passwords::changed_at(&**txn, user_id).await? {
+        Some(changed_at) if changed_at > since => Err(too_late().into()),
+        _ => Ok(user),
+    }
+}
+
 /// Opens a session, without another question.
 pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
-    let Entering { user, application_id, device, how, device_token } = entering;
+    let Entering { user, application_id, device, how, device_token, since } = entering;
     let now = ctx.now();
     let lifetimes = &ctx.app.config.tokens;
     let signed_in = Arc::new(SignedIn {
@@ -101,6 +118,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     keys::look(&ctx.app).await?;
     let ctx = &ctx.acting_as(Actor::User(Arc::clone(&signed_in)));
     let txn = ctx.app.db.begin().await?;
+    let user = hold(&txn, user.id, since).await?;
     applications::service::require_active(&*txn, application_id).await?;
     let shown = device_token;
     let device_token = devices::remember(&txn, ctx, &user, application_id, device.as_deref(), shown).await?;

@@ -11,6 +11,7 @@ use super::{
     live, tokens,
 };
 pub use super::{
+    devices::forget_all as forget_devices,
     ending::{Logout, end_all, end_others, end_sessions, forget, logout},
     finders::{by_ids, count_of_users, may_see, of_users},
     refreshing::refresh,
@@ -47,6 +48,7 @@ pub struct Login {
 /// account is told so.
 pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     let Login { identifier, password, application_id, device, device_token } = login;
+    let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
     limits::for_source(ctx, &rules::SOURCE).await?;
@@ -74,7 +76,8 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
                 passwords::renew(ctx, user.id, &password, hash).await?;
             }
             let how = How::Password;
-            let entered = entering::enter(ctx, Entering { user, application_id, device, how, device_token });
+            let entered =
+                entering::enter(ctx, Entering { user, application_id, device, how, device_token, since });
             // Who is deleted at this moment is nobody any more.
             entered.await.map_err(|error| error.on_gone(wrong_credentials()))
         }
@@ -108,12 +111,11 @@ impl Guess {
         device_token: Option<&str>,
     ) -> Result<Self> {
         if let Some(user) = user
-            && devices::knows(ctx, user.id, device_token).await?
+            && let Some(device) = devices::known(ctx, user.id, device_token).await?
         {
-            return Ok(Self { rule: &rules::LOGIN_KNOWN_DEVICE, subject: user.id.to_string() });
+            return Ok(Self { rule: &rules::LOGIN_KNOWN_DEVICE, subject: device.to_string() });
         }
-        let subject = names::email(identifier).map_or_else(|| names::name_key(identifier), |email| email.key);
-        Ok(Self { rule: &rules::LOGIN, subject })
+        Ok(Self { rule: &rules::LOGIN, subject: names::identifier_key(identifier) })
     }
 
     async fn give_back(&self, ctx: &Ctx) -> Result<()> {

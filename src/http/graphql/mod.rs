@@ -43,8 +43,9 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// Checks the credential, once a request. A refusal answers the whole request.
     fn admit(&self, parts: &Parts) -> impl Future<Output = Result<Self::Caller, Refusal>> + Send;
 
-    /// Whether the credential still stands: asked again and again while a stream lives.
-    fn recheck(&self, caller: &Self::Caller) -> impl Future<Output = Result<(), Refusal>> + Send;
+    /// The caller as they are now, if the credential still stands: asked again and again while a stream lives, and
+    /// wherever time has passed since the last look.
+    fn recheck(&self, caller: &Self::Caller) -> impl Future<Output = Result<Self::Caller, Refusal>> + Send;
 
     /// Whether a page of the origin that the request names may open a socket. CORS does not cover them.
     fn welcomes(&self, parts: &Parts) -> bool;
@@ -143,6 +144,9 @@ async fn serve<E: Engine>(
         Method::POST => request::from_body(&parts.headers, body, limits).await?,
         _ => Calls::One(request::from_uri(&parts.uri, limits)?),
     };
+    // A body takes as long to arrive as its sender likes, and who they were before it is not who they are now.
+    let caller = engine.recheck(&caller).await?;
+    let limits = engine.limits(&caller);
     match calls {
         Calls::One(call) => {
             let prepared = prepare(call, operations, limits)?;
@@ -173,7 +177,11 @@ async fn batch<E: Engine>(
     // One after the other: a batch is one caller's, and takes no more of the machine than one request.
     for call in calls {
         answers.push(match prepare(call, operations, limits) {
-            Ok(prepared) => run::once(engine, caller, prepared).await,
+            // The call before may have ended the session of this one.
+            Ok(prepared) => match engine.recheck(caller).await {
+                Ok(caller) => run::once(engine, &caller, prepared).await,
+                Err(refusal) => refusal.into(),
+            },
             Err(fault) => Answer::refused(fault),
         });
         // The time limit of the request can act only where somebody waits.

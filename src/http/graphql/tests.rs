@@ -153,8 +153,9 @@ impl Engine for Small {
         self.suggests
     }
 
-    async fn recheck(&self, caller: &String) -> Result<(), Refusal> {
-        if caller == "somebody" && self.ended.load(Ordering::SeqCst) { Err(ended()) } else { Ok(()) }
+    async fn recheck(&self, caller: &String) -> Result<String, Refusal> {
+        let is_over = caller == "somebody" && self.ended.load(Ordering::SeqCst);
+        if is_over { Err(ended()) } else { Ok(caller.clone()) }
     }
 
     fn welcomes(&self, parts: &Parts) -> bool {

@@ -75,10 +75,12 @@ async fn invitations_to_one_address_are_capped_across_organisations() {
         for _ in 0..2 {
             assert_eq!(change(&root, "resend", &first).await.faults("resendInvitation"), NONE);
         }
-        // Two are left, and three ask at once.
-        let answers = join_all([ask(0, nil()), ask(1, nil()), ask(2, nil())]).await;
-        let refused: Vec<_> = answers.iter().flat_map(|answer| answer.faults("inviteMembers")).collect();
-        assert_eq!(refused, ["TOO_MANY_ATTEMPTS at [invitees.0.email]"], "on {:?}", world.backend);
+        // Two mails are left, and three ask at once: none of them hears of the others.
+        for answer in join_all([ask(0, nil()), ask(1, nil()), ask(2, nil())]).await {
+            assert_eq!(answer.faults("inviteMembers"), NONE, "on {:?}", world.backend);
+        }
+        assert_eq!(change(&root, "resend", &first).await.faults("resendInvitation"), NONE);
+        // What the organisation itself has sent, it is told.
         let others = json!([{ "email": "other@example.org" }, { "email": "Nil@example.org" }]);
         let document = "mutation ($org: ID!, $list: [InviteeInput!]!) {
             inviteMembers(input: { organizationId: $org, invitees: $list }) { errors { code path retryAfterSeconds } } }";

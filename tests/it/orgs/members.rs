@@ -336,3 +336,49 @@ impl World {
         ids::encode(Kind::User, self.user_id(&client).await)
     }
 }
+
+#[tokio::test]
+async fn nobody_is_drafted_from_another_tenant() {
+    for world in World::each().await {
+        let acme = world.organization("acme").await;
+        let anna = world.org_admin("anna", "acme").await;
+        let mia = world.id_of(&world.member("mia", acme).await).await;
+        let eve = world.org_admin("eve", "evil").await;
+        let (evil, eve_id) = (world.organization("evil").await, world.user_id(&eve).await);
+        world.join_also(eve_id, acme).await;
+        world.grant(eve_id, "REVIEWER", Some(acme)).await;
+        let paula = world.user("paula").await;
+        world.grant(world.user_id(&paula).await, "ADMIN", None).await;
+        settle(&world);
+        let anna_id = world.id_of(&anna).await;
+        let drafted = add(&eve, &org_id(evil), json!([{ "userId": anna_id }, { "userId": mia }])).await;
+        let refused = ["NOT_ALLOWED at [members.0.userId]", "NOT_ALLOWED at [members.1.userId]"];
+        assert_eq!(drafted.faults("addMembers"), refused);
+        let root = world.id_of(&world.superadmin().await).await;
+        let above = add(&paula, &org_id(evil), json!([{ "userId": root }])).await;
+        assert_eq!(above.faults("addMembers"), refused[..1]);
+        assert_eq!(add(&paula, &org_id(evil), json!([{ "userId": mia }])).await.faults("addMembers"), NONE);
+    }
+}
+
+#[tokio::test]
+async fn a_member_is_not_shielded_by_belonging_elsewhere_too() {
+    for world in World::each().await {
+        let (acme, other) = (world.organization("acme").await, world.organization("other").await);
+        let anna = world.org_admin("anna", "acme").await;
+        let mia = world.member("mia", acme).await;
+        let id = world.user_id(&mia).await;
+        world.join_also(id, other).await;
+        world.grant(id, "ADMIN", Some(acme)).await;
+        world.grant(id, "ADMIN", Some(other)).await;
+        settle(&world);
+        let roles = ["REVIEWER"];
+        assert_eq!(crate::roles::grant(&anna, id, &roles, Some(acme)).await.faults("grantRoles"), NONE);
+        let revoked = crate::roles::revoke(&anna, id, &["ADMIN", "REVIEWER"], Some(acme)).await;
+        assert_eq!(revoked.faults("revokeRoles"), NONE);
+        let elsewhere = crate::roles::revoke(&anna, id, &["ADMIN"], Some(other)).await;
+        assert_eq!(elsewhere.faults("revokeRoles"), ["NOT_FOUND at [organizationId]"]);
+        let removed = remove(&anna, &org_id(acme), &[world.id_of(&mia).await]).await;
+        assert_eq!(removed.faults("removeMembers"), NONE);
+    }
+}

@@ -184,3 +184,26 @@ async fn text_finds_organisations_and_is_no_pattern() {
         assert_eq!(nul.codes(), ["BAD_USER_INPUT"]);
     }
 }
+
+#[tokio::test]
+async fn who_changes_one_organisation_learns_nothing_of_the_others() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let editor = json!({ "roles": [{ "code": "OFFICE", "permissions": ["org.upsert"] }] });
+        assert_eq!(crate::roles::upsert(&root, editor).await.faults("upsertRoles"), NONE);
+        let acme = world.organization("acme").await;
+        let olga = world.member("olga", acme).await;
+        world.grant(world.user_id(&olga).await, "OFFICE", Some(acme)).await;
+        world.org_admin("otto", "hidden").await;
+        for code in ["hidden", "nowhere"] {
+            let answer = upsert(&olga, json!([{ "code": code, "active": false }])).await;
+            assert_eq!(
+                answer.faults("upsertOrganizations"),
+                ["NOT_ALLOWED at [organizations.0.code]"],
+                "{code}"
+            );
+        }
+        let own = upsert(&olga, json!([{ "code": "acme", "active": true, "name": "Acme" }])).await;
+        assert_eq!(own.faults("upsertOrganizations"), NONE);
+    }
+}

@@ -70,6 +70,7 @@ struct Open {
 
 pub async fn complete(ctx: &Ctx, completion: Completion) -> Result<LoggedIn> {
     let Completion { challenge_id, method, code, passkey } = completion;
+    let since = ctx.now();
     limits::for_source(ctx, &rules::SOURCE).await?;
     let Open { row, user, application_id, waiting } = open(ctx, challenge_id, method).await?;
     let shown = shown(method, code, passkey)?;
@@ -101,7 +102,7 @@ pub async fn complete(ctx: &Ctx, completion: Completion) -> Result<LoggedIn> {
     txn.commit().await?;
     limits::give_back(ctx, &rules::SECOND_FACTOR, &subject).await?;
     limits::give_back_source(ctx, &rules::SOURCE).await?;
-    entering::open(ctx, Entering { user, application_id, device, how, device_token }).await
+    entering::open(ctx, Entering { user, application_id, device, how, device_token, since }).await
 }
 
 async fn open(ctx: &Ctx, challenge_id: Option<Uuid>, method: Method) -> Result<Open> {

@@ -19,7 +19,7 @@ use crate::{
     context::Ctx,
     domain::{
         events::log::EventType,
-        sessions::entering::{Entering, How},
+        sessions::entering::{self, Entering, How},
     },
     error::Result,
     ids::{self, Kind},
@@ -47,7 +47,7 @@ pub struct Asked {
 
 /// Asks, if this person is to be asked.
 pub async fn ask(ctx: &Ctx, entering: &Entering) -> Result<Option<Asked>> {
-    let Entering { user, application_id, device, how, device_token } = entering;
+    let Entering { user, application_id, device, how, device_token, since } = entering;
     // A passkey is two factors in itself: something one has, opened by something one is or knows.
     if *how == How::Passkey {
         return Ok(None);
@@ -76,6 +76,7 @@ pub async fn ask(ctx: &Ctx, entering: &Entering) -> Result<Option<Asked>> {
     };
     let (kind, application_id) = (ChallengeKind::Login, Some(*application_id));
     let txn = ctx.app.db.begin().await?;
+    entering::hold(&txn, user.id, *since).await?;
     let new = NewChallenge { kind, user_id: Some(user.id), application_id };
     let row = challenges::put(&txn, ctx, new, &waiting).await?;
     txn.commit().await?;

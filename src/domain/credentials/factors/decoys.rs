@@ -11,7 +11,7 @@ const LENGTHS: [usize; 4] = [16, 20, 32, 64];
 
 /// The same for one name each time, and known only to who holds the secret.
 pub fn credential_ids(ctx: &Ctx, identifier: &str) -> Result<Vec<Vec<u8>>> {
-    let name = names::name_key(identifier);
+    let name = names::identifier_key(identifier);
     let part = |label: &[u8]| ctx.app.vault.code_hash(label, &name).map(|hash| hash.0);
     let mut id = [part(b"passkey decoy 1")?, part(b"passkey decoy 2")?].concat();
     let kind = id.pop().ok_or_else(|| Error::internal("an empty hash"))?;

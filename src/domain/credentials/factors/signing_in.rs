@@ -77,6 +77,7 @@ pub struct PasskeyLogin {
 /// Unknown, wrong and unverified are one answer. The challenge is used up by its first answer, right or wrong.
 pub async fn log_in(ctx: &Ctx, login: PasskeyLogin) -> Result<Entered> {
     let PasskeyLogin { challenge_id, passkey, application_id, device } = login;
+    let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
     let answer = Answer::<PublicKeyCredential>::parse(passkey)?;
@@ -112,7 +113,7 @@ pub async fn log_in(ctx: &Ctx, login: PasskeyLogin) -> Result<Entered> {
     txn.commit().await?;
     limits::give_back_source(ctx, &rules::SOURCE).await?;
     let how = How::Passkey;
-    entering::enter(ctx, Entering { user, application_id, device, how, device_token: None }).await
+    entering::enter(ctx, Entering { user, application_id, device, how, device_token: None, since }).await
 }
 
 async fn refuse(ctx: &Ctx, user_id: Option<Uuid>, fault: Fault) -> Result<Entered> {

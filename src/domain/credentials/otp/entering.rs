@@ -26,6 +26,7 @@ pub struct OtpLogin {
 /// Unknown, not active, and a wrong code are one answer.
 pub async fn log_in(ctx: &Ctx, login: OtpLogin) -> Result<Entered> {
     let OtpLogin { identifier, code, application_id, device } = login;
+    let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
     let named = identity::named_by(ctx, &identifier).await?;
@@ -49,7 +50,7 @@ pub async fn log_in(ctx: &Ctx, login: OtpLogin) -> Result<Entered> {
     spent.map_err(|code| identity::refusal(code, "code"))?;
     txn.commit().await?;
     let how = How::Otp;
-    entering::enter(ctx, Entering { user, application_id, device, how, device_token: None }).await
+    entering::enter(ctx, Entering { user, application_id, device, how, device_token: None, since }).await
 }
 
 /// Whether the code went to what is the account's now.

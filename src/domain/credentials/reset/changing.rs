@@ -8,6 +8,7 @@ use crate::{
     domain::{
         credentials::{codes, passwords, policy, proofs},
         events::log::{self, EventType, NewEvent},
+        identity::service as identity,
         sessions::service as sessions,
     },
     error::{Error, ErrorCode, Fault, Result},
@@ -34,11 +35,13 @@ pub async fn change_password(ctx: &Ctx, change: NewPassword) -> Result<user::Mod
         || Fault::new(ErrorCode::WrongCredentials, &["currentPassword"], "This is not your password.");
     let old = old.ok_or_else(wrong)?;
     let txn = ctx.app.db.begin().await?;
+    identity::hold(&txn, me.user_id).await?;
     // Somebody who set another one meanwhile, as by a mailed link, has the last word.
     if !passwords::replace(&txn, ctx, me.user_id, &old, hash).await? {
         return Err(wrong().into());
     }
     let ended = sessions::end_others(&txn, ctx, me.user_id, "password_changed").await?;
+    sessions::forget_devices(&txn, me.user_id).await?;
     codes::end_all(&txn, ctx, &[me.user_id]).await?;
     let event = NewEvent::of(EventType::PasswordChanged).on(Kind::User, me.user_id);
     log::record(&txn, ctx, event).await?;

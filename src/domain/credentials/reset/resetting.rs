@@ -8,7 +8,7 @@ use crate::{
     domain::{
         credentials::{codes, guessing, otp::OtpPurpose, passwords, policy},
         events::log::{self, EventType, NewEvent},
-        identity::service as identity,
+        identity::{names, service as identity},
         sessions::service as sessions,
     },
     error::{ErrorCode, Fault, Result},
@@ -37,11 +37,15 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     super::judge(ctx, &user, &new).await?;
     let hash = ctx.app.hasher.hash(&new, ctx.app.random.as_ref()).await?;
     let txn = ctx.app.db.begin().await?;
+    identity::hold(&txn, user.id).await?;
     // What ends the codes of an account (another address, its closing) ends this one: that it is spent here, decides.
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
+    // What was mailed came back.
+    identity::prove_mailbox(&txn, ctx, user.id, &names::name_key(&spent.target)).await?;
     passwords::set(&txn, ctx, user.id, hash).await?;
     codes::end_all(&txn, ctx, &[user.id]).await?;
     sessions::end_all(&txn, ctx, &[user.id], "password_reset").await?;
+    sessions::forget_devices(&txn, user.id).await?;
     let event = NewEvent::of(EventType::PasswordReset).on(Kind::User, user.id);
     log::record(&txn, ctx, event).await?;
     super::tell(&txn, ctx, &user, spent.application_id).await?;

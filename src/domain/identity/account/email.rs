@@ -48,7 +48,7 @@ pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
     let txn = ctx.app.db.begin().await?;
     let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");
     let user = user::Entity::find_by_id(signed_in.user_id).one(&*txn).await?.ok_or_else(gone)?;
-    if user.email_key.as_ref() == Some(&email.key) && user.email_verified_at.is_some() {
+    if user.email_key.as_ref() == Some(&email.key) && user.email_proved_at.is_some() {
         return Err(
             Fault::new(ErrorCode::AlreadyVerified, &["newEmail"], "This is your address already.").into()
         );
@@ -69,7 +69,7 @@ pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
     let issued = codes::issue(&txn, ctx, user.id, application, purpose, &email.address).await?;
     let owner = user::Entity::find()
         .filter(user::Column::EmailKey.eq(&email.key))
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_not_null())
         .one(&*txn)
         .await?;
     let notice = match owner {
@@ -130,11 +130,14 @@ pub async fn apply_email(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Resu
     let email = names::email(&spent.target).ok_or_else(refusal)?;
     let found = user::Entity::find_by_id(spent.user_id).one(&*txn).await?;
     let user = found.filter(|user| user.status == UserStatus::Active).ok_or_else(refusal)?;
-    let (now, old) = (ctx.now(), user.email.clone());
+    verify::displace(&txn, ctx, &email.key, user.id).await?;
+    let same = user.email.as_ref() == Some(&email.address);
+    let (now, old) = (ctx.now(), user.email.clone().filter(|_| !same));
     let mut row = user.into_active_model();
     row.email = Set(Some(email.address.clone()));
     row.email_key = Set(Some(email.key.clone()));
     row.email_verified_at = Set(Some(now));
+    row.email_proved_at = Set(Some(now));
     row.updated_at = Set(now);
     let taken = || Fault::new(ErrorCode::Taken, &[field], "This address belongs to another account by now.");
     let user = row
@@ -143,7 +146,8 @@ pub async fn apply_email(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Resu
         .map_err(|error| Error::from(error).on_conflict("users.email_key", taken()))?;
     verify::drop_attempts(&txn, &email.key).await?;
     codes::end_all(&txn, ctx, &[user.id]).await?;
-    log::record(&txn, ctx, NewEvent::of(EventType::EmailChanged).on(Kind::User, user.id)).await?;
+    let happened = if same { EventType::UserVerified } else { EventType::EmailChanged };
+    log::record(&txn, ctx, NewEvent::of(happened).on(Kind::User, user.id)).await?;
     if let Some(to) = old {
         let new_address = names::masked(&email.address);
         let template = Template::EmailChanged { user_name: user.user_name.clone(), new_address };

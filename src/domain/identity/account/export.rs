@@ -59,6 +59,7 @@ async fn profile<C: ConnectionTrait>(db: &C, user: user::Model) -> Result<Json> 
         id,
         user_name,
         user_name_key: _,
+        awaited_name_key: _,
         name,
         given_name,
         family_name,
@@ -69,6 +70,7 @@ async fn profile<C: ConnectionTrait>(db: &C, user: user::Model) -> Result<Json> 
         email,
         email_key: _,
         email_verified_at,
+        email_proved_at,
         phone,
         phone_key: _,
         phone_verified_at,
@@ -89,6 +91,7 @@ async fn profile<C: ConnectionTrait>(db: &C, user: user::Model) -> Result<Json> 
         "status": format!("{status:?}").to_uppercase(),
         "email": email,
         "emailVerifiedAt": email_verified_at.map(rfc3339),
+        "emailProvedAt": email_proved_at.map(rfc3339),
         "phone": phone,
         "phoneVerifiedAt": phone_verified_at.map(rfc3339),
         "createdAt": rfc3339(created_at),
@@ -136,8 +139,8 @@ async fn pending_memberships<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec
 }
 
 async fn invitations<C: ConnectionTrait>(db: &C, user: &user::Model) -> Result<Vec<Json>> {
-    // Those to the proved address only: a claimed one may be somebody else's.
-    let Some(email_key) = user.email_key.as_ref().filter(|_| user.email_verified_at.is_some()) else {
+    // Those to the proved address only: one that is claimed or vouched for may be somebody else's.
+    let Some(email_key) = user.email_key.as_ref().filter(|_| user.email_proved_at.is_some()) else {
         return Ok(Vec::new());
     };
     let rows = invitation::Entity::find()
@@ -278,7 +281,7 @@ async fn notifications<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>
 
 async fn events<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>> {
     let rows = event::Entity::find()
-        .filter(erase::about(id))
+        .filter(erase::about(&[id]))
         .order_by_desc(event::Column::OccurredAt)
         .limit(MOST_ROWS)
         .all(db)

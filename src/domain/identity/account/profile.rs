@@ -1,7 +1,7 @@
 //! The profile: what people say about themselves.
 
 use entity::user;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QuerySelect, Set, sea_query::LockType};
 use serde_json::json;
 
 use crate::{
@@ -33,7 +33,9 @@ pub async fn update_profile(ctx: &Ctx, profile: Profile) -> Result<user::Model> 
     check(&profile)?;
     let txn = ctx.app.db.begin().await?;
     let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");
-    let user = user::Entity::find_by_id(id).one(&*txn).await?.ok_or_else(gone)?;
+    // Held, so that two changes at once build on each other and none undoes the other.
+    let user = user::Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
+    let user = user.one(&*txn).await?.ok_or_else(gone)?;
     let (changed, fields) = apply(&user, profile);
     if fields.is_empty() {
         return Ok(user);

@@ -39,12 +39,14 @@ pub async fn resend(ctx: &Ctx, identifier: &str) -> Result<Delivery> {
         Some(email) => user::Column::EmailKey.eq(&email.key),
         None => user::Column::UserNameKey.eq(names::name_key(identifier)),
     };
-    // Of several accounts that claim an address: the one that proved it, else the newest attempt.
+    // Of several accounts that claim an address: the one that proved it, else the newest attempt, else the one for which
+    // somebody vouches.
     let found: Option<Uuid> = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
         .filter(which)
-        .order_by_with_nulls(user::Column::EmailVerifiedAt, Order::Desc, NullOrdering::Last)
+        .order_by_with_nulls(user::Column::EmailProvedAt, Order::Desc, NullOrdering::Last)
+        .order_by_desc(user::Column::Status)
         .order_by_desc(user::Column::CreatedAt)
         .into_tuple()
         .one(ctx.app.db.read())
@@ -100,7 +102,7 @@ pub async fn send_verification_again(ctx: &Ctx, user_id: Uuid) -> Result<()> {
 async fn is_proved(txn: &Txn, email_key: &str) -> Result<bool> {
     let owner = user::Entity::find()
         .filter(user::Column::EmailKey.eq(email_key))
-        .filter(user::Column::EmailVerifiedAt.is_not_null());
+        .filter(user::Column::EmailProvedAt.is_not_null());
     Ok(owner.one(&**txn).await?.is_some())
 }
 

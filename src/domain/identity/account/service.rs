@@ -2,7 +2,7 @@
 
 pub use super::{
     email::{NewEmail, apply_email, change_email},
-    erase::delete_user,
+    erase::{delete_user, forget, forget_again},
     export::export_my_data,
     phone::{NewPhone, change_phone, verify_phone},
     profile::{Profile, update_profile},

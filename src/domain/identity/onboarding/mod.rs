@@ -8,3 +8,4 @@ pub mod export;
 mod judge;
 pub mod mutation;
 pub mod service;
+mod survey;

@@ -3,17 +3,17 @@
 //! Everything is judged before anything is written, so that every fault is named at once. Passwords are hashed between
 //! the two, outside of any transaction; what was judged is then judged again, for others write meanwhile.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use entity::{CodePurpose, Secret, UserStatus, role, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
-use super::judge::{self, Judged, ROLES_EACH};
 pub use super::judge::{NewUser, Past};
+use super::{
+    judge::{self, Judged},
+    survey::{Survey, counts_for_all, models_of, survey},
+};
 use crate::{
     authz::Permission,
     bulk::{self, Run},
@@ -25,14 +25,14 @@ use crate::{
             passwords,
         },
         events::log::{self, EventType, NewEvent},
-        identity::names,
+        identity::{discarding::discard, names},
         models::service as models,
         notifications::{
             service::{self as notifications, Letter},
             template::Template,
         },
         orgs::service::{self as orgs, Joiner},
-        roles::{authority, service as roles},
+        roles::service as roles,
     },
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
@@ -50,7 +50,6 @@ pub enum Mails {
 /// How long the link to set a first password is good for: people are away.
 pub const LINK_TTL: Duration = Duration::from_hours(7 * 24);
 const TRIES: u32 = 4;
-const MEMBER: &str = "MEMBER";
 
 /// Makes the accounts, all of them or none; a hundred at most. Answers them in their order; none for a dry run.
 pub async fn onboard(ctx: &Ctx, run: Run, mails: Mails, users: Vec<NewUser>) -> Result<Vec<user::Model>> {
@@ -63,14 +62,20 @@ pub async fn onboard(ctx: &Ctx, run: Run, mails: Mails, users: Vec<NewUser>) -> 
     if run == Run::Real && items.iter().any(|item| item.user.password.is_some()) {
         // Nobody's hash is computed in vain: whatever else is wrong is told before.
         let txn = ctx.app.db.begin().await?;
-        survey(&txn, ctx, &items, &own_faults).await?;
+        let survey = survey(&txn, ctx, run, &items, &own_faults).await?;
         drop(txn);
+        survey.of_unseen(ctx).await?;
         hashes = hash(ctx, &items).await?;
     }
     let mut tries = 1;
     loop {
         let txn = ctx.app.db.begin().await?;
-        let survey = survey(&txn, ctx, &items, &own_faults).await?;
+        let survey = survey(&txn, ctx, run, &items, &own_faults).await?;
+        if survey.unseen > 0 {
+            drop(txn);
+            survey.of_unseen(ctx).await?;
+            return Ok(Vec::new());
+        }
         match write(&txn, ctx, &items, survey, &hashes).await {
             // Somebody took a name or an address at this moment: now it can be seen which.
             Err(Error::Conflict(_)) if tries < TRIES => tries += 1,
@@ -106,145 +111,6 @@ async fn hash(ctx: &Ctx, items: &[Judged]) -> Result<HashMap<Uuid, Secret>> {
     Ok(hashes)
 }
 
-/// What the database knows of the newcomers.
-struct Survey {
-    /// The roles of each, in the order of the items.
-    roles: Vec<Vec<role::Model>>,
-    /// Accounts that were never proved and give way.
-    attempts: Vec<Uuid>,
-}
-
-/// Judges what only the database can. Roles, organisations and models are held from here on.
-async fn survey(txn: &Txn, ctx: &Ctx, items: &[Judged], own_faults: &[Fault]) -> Result<Survey> {
-    let mut faults = own_faults.to_vec();
-    let codes = items.iter().flat_map(|item| item.user.role_codes.iter().take(ROLES_EACH).cloned());
-    let catalogue = roles::hold(txn, &codes.chain([MEMBER.to_owned()]).collect::<Vec<_>>()).await?;
-    let held = orgs::lock_all(txn, items.iter().filter_map(|item| item.place)).await?;
-    let known = known(txn, items).await?;
-    let (mut roles, mut attempts) = (Vec::new(), HashSet::new());
-    for (index, item) in items.iter().enumerate() {
-        let (granted, mut found) = roles_of(ctx, item, &catalogue);
-        roles.push(granted);
-        if item.place.is_some_and(|id| held.get(&id).is_none_or(|org| !org.active)) {
-            let closed = Fault::new(ErrorCode::Inactive, &["orgCode"], "The organisation is deactivated.");
-            found.push(closed);
-        }
-        for other in &known {
-            match clash(ctx, item, other) {
-                Clash::No => {}
-                Clash::GivesWay => drop(attempts.insert(other.id)),
-                Clash::Taken(field) => {
-                    found.push(Fault::new(ErrorCode::Taken, &[field], "Another account has this already."));
-                }
-            }
-        }
-        faults.extend(found.into_iter().map(|fault| fault.of_item("users", index)));
-    }
-    faults.extend(models::faults(txn, &models_of(items)).await?);
-    if faults.is_empty() {
-        return Ok(Survey { roles, attempts: attempts.into_iter().collect() });
-    }
-    Err(Error::Faults(in_order(faults)))
-}
-
-/// By item, and what was found twice once.
-fn in_order(mut faults: Vec<Fault>) -> Vec<Fault> {
-    let place = |fault: &Fault| fault.path.get(1).and_then(|index| index.parse::<usize>().ok());
-    faults.sort_by_key(place);
-    let mut seen = HashSet::new();
-    faults.retain(|fault| seen.insert((fault.code, fault.path.clone())));
-    faults
-}
-
-fn models_of(items: &[Judged]) -> Vec<models::Wanted> {
-    let wanted = items.iter().enumerate().filter(|(_, item)| !item.user.models.is_empty());
-    let wanted = wanted.map(|(index, item)| models::Wanted {
-        user_id: item.id,
-        models: item.user.models.clone(),
-        path: vec!["users".to_owned(), index.to_string(), "models".to_owned()],
-    });
-    wanted.collect()
-}
-
-/// Everybody who has one of these names, addresses or numbers.
-async fn known(txn: &Txn, items: &[Judged]) -> Result<Vec<user::Model>> {
-    let emails: Vec<_> = items.iter().filter_map(|item| Some(item.email.as_ref()?.key.clone())).collect();
-    let phones: Vec<_> = items.iter().filter_map(|item| item.phone.clone()).collect();
-    let mut any =
-        Condition::any().add(user::Column::UserNameKey.is_in(items.iter().map(|item| item.name_key.clone())));
-    // A list with nothing in it would have SQLite read the whole table.
-    if !emails.is_empty() {
-        any = any.add(user::Column::EmailKey.is_in(emails));
-    }
-    if !phones.is_empty() {
-        let proved = user::Column::PhoneVerifiedAt.is_not_null();
-        any = any.add(Condition::all().add(user::Column::PhoneKey.is_in(phones)).add(proved));
-    }
-    Ok(user::Entity::find().filter(any).all(&**txn).await?)
-}
-
-enum Clash {
-    No,
-    /// An attempt that nobody proved, of the same mailbox or too old.
-    GivesWay,
-    Taken(&'static str),
-}
-
-fn clash(ctx: &Ctx, item: &Judged, other: &user::Model) -> Clash {
-    let same_address =
-        item.email.is_some() && other.email_key == item.email.as_ref().map(|email| email.key.clone());
-    let same_name = other.user_name_key == item.name_key;
-    if other.status == UserStatus::Unverified {
-        let over = other.created_at.plus(codes::LINK_TTL) <= ctx.now();
-        return match (same_address, same_name) {
-            (true, _) => Clash::GivesWay,
-            (false, true) if over => Clash::GivesWay,
-            (false, true) => Clash::Taken("userName"),
-            (false, false) => Clash::No,
-        };
-    }
-    if same_name {
-        Clash::Taken("userName")
-    } else if same_address && other.email_verified_at.is_some() {
-        Clash::Taken("email")
-    } else if item.phone.is_some() && other.phone_verified_at.is_some() && other.phone_key == item.phone {
-        Clash::Taken("phone")
-    } else {
-        Clash::No
-    }
-}
-
-/// The roles that are asked for, each once, and what stands against them.
-fn roles_of(
-    ctx: &Ctx,
-    item: &Judged,
-    catalogue: &HashMap<String, role::Model>,
-) -> (Vec<role::Model>, Vec<Fault>) {
-    let (mut roles, mut faults): (Vec<role::Model>, _) = (Vec::new(), Vec::new());
-    let codes = &item.user.role_codes;
-    if codes.is_empty() && item.place.is_some() {
-        return (catalogue.get(&names::name_key(MEMBER)).cloned().into_iter().collect(), faults);
-    }
-    // An organisation that is not there is one fault, and not one for each role.
-    let nowhere = item.place.is_none() && item.user.org_code.is_some();
-    for (index, code) in codes.iter().enumerate().take(ROLES_EACH) {
-        let mut refuse = |code, message: &'static str| {
-            faults.push(Fault::new(code, &["roleCodes", &index.to_string()], message));
-        };
-        match catalogue.get(&names::name_key(code)) {
-            None => refuse(ErrorCode::NotFound, "There is no such role."),
-            Some(_) if nowhere => {}
-            Some(role) if !role.active => refuse(ErrorCode::Inactive, "This role is not active."),
-            Some(role) if !authority::may_grant(ctx, role, item.place) => {
-                refuse(ErrorCode::NotAllowed, "You may not grant this role here.");
-            }
-            Some(role) if roles.iter().any(|known| known.id == role.id) => {}
-            Some(role) => roles.push(role.clone()),
-        }
-    }
-    (roles, faults)
-}
-
 async fn write(
     txn: &Txn,
     ctx: &Ctx,
@@ -252,13 +118,9 @@ async fn write(
     survey: Survey,
     hashes: &HashMap<Uuid, Secret>,
 ) -> Result<Vec<user::Model>> {
-    let Survey { roles, attempts } = survey;
+    let Survey { roles, attempts, .. } = survey;
     if !attempts.is_empty() {
-        user::Entity::delete_many()
-            .filter(user::Column::Id.is_in(attempts))
-            .filter(user::Column::Status.eq(UserStatus::Unverified))
-            .exec(&**txn)
-            .await?;
+        discard(txn, Condition::all().add(user::Column::Id.is_in(attempts))).await?;
     }
     let made: Vec<_> = items.iter().map(|item| row(ctx, item)).collect();
     if made.is_empty() {
@@ -312,6 +174,7 @@ fn row(ctx: &Ctx, item: &Judged) -> user::Model {
         id: *id,
         user_name: user.user_name.clone(),
         user_name_key: name_key.clone(),
+        awaited_name_key: None,
         name: user.name.clone(),
         given_name,
         family_name,
@@ -322,6 +185,7 @@ fn row(ctx: &Ctx, item: &Judged) -> user::Model {
         email: email.as_ref().map(|email| email.address.clone()),
         email_key: email.as_ref().map(|email| email.key.clone()),
         email_verified_at: email.as_ref().map(|_| now),
+        email_proved_at: email.as_ref().filter(|_| counts_for_all(ctx)).map(|_| now),
         phone: phone.clone(),
         phone_key: phone.clone(),
         phone_verified_at: phone.as_ref().map(|_| now),

@@ -1,23 +1,29 @@
 //! Names and addresses. An address that an administrator sets is in force at once: they vouch for it, as they do when
-//! they onboard. The old one is told, and what was sent there is good for nothing any more.
+//! they onboard. The old one is told, and what was sent there is good for nothing any more. Towards others the word of
+//! an organisation's administrator opens nothing, and ends nobody's registration: only the mailbox proves that.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use entity::{UserStatus, user};
+use entity::{Timestamp, user};
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{CaseStatement, Expr, SimpleExpr},
 };
 use uuid::Uuid;
 
 use super::service::Item;
 use crate::{
+    authz::{Permission, Scope},
     change::Change,
     context::Ctx,
     db::Txn,
     domain::{
         credentials::codes,
-        identity::names::{self, Email},
+        identity::{
+            discarding::discard,
+            names::{self, Email},
+            service::visible_among,
+        },
         notifications::{
             service::{self as notifications, Letter},
             template::Template,
@@ -32,6 +38,8 @@ pub(super) struct Edits {
     names: HashMap<Uuid, Option<String>>,
     emails: HashMap<Uuid, Option<Email>>,
     rows: HashMap<Uuid, user::Model>,
+    /// The refusals because of accounts that the caller cannot see.
+    unseen: Vec<Fault>,
 }
 
 impl Edits {
@@ -41,6 +49,11 @@ impl Edits {
 
     pub fn readdressed(&self, id: Uuid) -> bool {
         self.emails.contains_key(&id)
+    }
+
+    /// The refusals because of accounts that the caller cannot see: to be told in earnest only, and counted.
+    pub fn take_unseen(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.unseen)
     }
 
     /// The rows that are different, as they are now.
@@ -71,7 +84,7 @@ pub(super) async fn apply(txn: &Txn, ctx: &Ctx, items: &[Item], faults: &mut Vec
             Err(fault) => faults.push(fault),
         }
     }
-    refuse_taken(txn, items, &wanted, &mut edits, faults).await?;
+    refuse_taken(txn, ctx, items, &wanted, &mut edits, faults).await?;
     for item in items {
         let (name, email) = (edits.names.get(&item.user.id), edits.emails.get(&item.user.id));
         if name.is_some() || email.is_some() {
@@ -81,6 +94,11 @@ pub(super) async fn apply(txn: &Txn, ctx: &Ctx, items: &[Item], faults: &mut Vec
     }
     write(txn, ctx, &edits).await?;
     Ok(edits)
+}
+
+/// Since when an address that the caller sets counts for everybody.
+fn proved(ctx: &Ctx) -> Option<Timestamp> {
+    ctx.actor.may(Permission::UserUpdate, Scope::Platform).then(|| ctx.now())
 }
 
 fn edited(
@@ -97,6 +115,7 @@ fn edited(
         row.email = email.as_ref().map(|email| email.address.clone());
         row.email_key = email.as_ref().map(|email| email.key.clone());
         row.email_verified_at = email.as_ref().map(|_| ctx.now());
+        row.email_proved_at = proved(ctx).filter(|_| email.is_some());
     }
     row
 }
@@ -121,8 +140,9 @@ fn judge_email(ctx: &Ctx, item: &Item) -> Result<Change<Email>, Fault> {
             None => return Err(item.fault(ErrorCode::Invalid, "email", "This is not an email address.")),
         },
     };
-    let proved = user.email_verified_at.is_some() || user.email.is_none();
-    if proved && user.email.as_ref() == change.value().map(|email| &email.address) {
+    let weighs_more = user.email_proved_at.is_none() && proved(ctx).is_some();
+    let settled = user.email.is_none() || (user.email_verified_at.is_some() && !weighs_more);
+    if settled && user.email.as_ref() == change.value().map(|email| &email.address) {
         return Ok(Change::Keep);
     }
     if ctx.actor.user_id() == Some(user.id) {
@@ -133,9 +153,10 @@ fn judge_email(ctx: &Ctx, item: &Item) -> Result<Change<Email>, Fault> {
     Ok(change)
 }
 
-/// An address that another account has proved stays there; attempts that nobody proved give way.
+/// An address that another account has stays there; attempts that nobody proved give way to the platform's word.
 async fn refuse_taken(
     txn: &Txn,
+    ctx: &Ctx,
     items: &[Item],
     wanted: &HashMap<String, Uuid>,
     edits: &mut Edits,
@@ -146,22 +167,27 @@ async fn refuse_taken(
     }
     let with_address = user::Column::EmailKey.is_in(wanted.keys().cloned());
     let holders = user::Entity::find().filter(with_address.clone()).all(&**txn).await?;
-    let proved = holders.iter().filter(|holder| holder.email_verified_at.is_some());
-    let taken: HashSet<Uuid> = proved
+    let in_force = holders.iter().filter(|holder| holder.email_verified_at.is_some());
+    let taken: HashMap<Uuid, Uuid> = in_force
         .filter_map(|holder| {
             let by = wanted.get(holder.email_key.as_ref()?)?;
-            (*by != holder.id).then_some(*by)
+            (*by != holder.id).then_some((*by, holder.id))
         })
         .collect();
-    for item in items.iter().filter(|item| taken.contains(&item.user.id)) {
-        faults.push(item.fault(ErrorCode::Taken, "email", "Another account has this address."));
+    let seen = visible_among(&**txn, ctx, &taken.values().copied().collect::<Vec<_>>()).await?;
+    for item in items {
+        let Some(holder) = taken.get(&item.user.id) else { continue };
+        let fault = item.fault(ErrorCode::Taken, "email", "Another account has this address.");
+        if seen.contains(holder) {
+            faults.push(fault);
+        } else {
+            edits.unseen.push(fault);
+        }
         edits.emails.remove(&item.user.id);
     }
-    user::Entity::delete_many()
-        .filter(with_address)
-        .filter(user::Column::Status.eq(UserStatus::Unverified))
-        .exec(&**txn)
-        .await?;
+    if proved(ctx).is_some() {
+        discard(txn, Condition::all().add(with_address)).await?;
+    }
     Ok(())
 }
 
@@ -199,6 +225,7 @@ async fn write(txn: &Txn, ctx: &Ctx, edits: &Edits) -> Result<()> {
         .col_expr(user::Column::Email, each(user::Column::Email, &addresses))
         .col_expr(user::Column::EmailKey, each(user::Column::EmailKey, &keys))
         .col_expr(user::Column::EmailVerifiedAt, now())
+        .col_expr(user::Column::EmailProvedAt, Expr::value(proved(ctx)))
         .col_expr(user::Column::UpdatedAt, now())
         .filter(ids(&addresses))
         .exec(&**txn)
@@ -210,7 +237,8 @@ async fn write(txn: &Txn, ctx: &Ctx, edits: &Edits) -> Result<()> {
         })?;
     if !cleared.is_empty() {
         user::Entity::update_many()
-            .col_expr(user::Column::EmailVerifiedAt, Expr::value(None::<entity::Timestamp>))
+            .col_expr(user::Column::EmailVerifiedAt, Expr::value(None::<Timestamp>))
+            .col_expr(user::Column::EmailProvedAt, Expr::value(None::<Timestamp>))
             .filter(ids(&cleared))
             .exec(&**txn)
             .await?;

@@ -19,6 +19,7 @@ use crate::{
     db::Txn,
     domain::{
         events::log::{self, EventType, NewEvent},
+        limits::service as limits,
         models::service::{self as models, ModelInput},
         orgs::service as orgs,
         roles::{authority, owners, service as roles},
@@ -72,7 +73,7 @@ pub async fn update(ctx: &Ctx, run: Run, changes: Vec<UserChange>) -> Result<Vec
     let watch = owners::watch(&txn, &order).await?;
     let (items, mut faults) = touchable(&txn, ctx, changes, &order).await?;
 
-    let edits = fields::apply(&txn, ctx, &items, &mut faults).await?;
+    let mut edits = fields::apply(&txn, ctx, &items, &mut faults).await?;
     let moved = moves::apply(&txn, ctx, &items, &targets, &mut faults).await?;
     let regranted = replace_roles(&txn, ctx, &items, &moved.refused, &mut faults).await?;
     let remodelled = replace_models(&txn, &items, &mut faults).await?;
@@ -87,6 +88,12 @@ pub async fn update(ctx: &Ctx, run: Run, changes: Vec<UserChange>) -> Result<Vec
     if !faults.is_empty() {
         faults.sort_by_key(|fault| fault.path.get(1).and_then(|index| index.parse::<usize>().ok()));
         return Err(Error::Faults(faults));
+    }
+    let unseen = edits.take_unseen();
+    if run == Run::Real && !unseen.is_empty() {
+        drop(txn);
+        limits::for_unseen(ctx, unseen.len()).await?;
+        return Err(Error::Faults(unseen));
     }
     tell(&txn, ctx, &items, &edits, &remodelled).await?;
     if run == Run::Dry {

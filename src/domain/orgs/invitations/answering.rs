@@ -40,6 +40,9 @@ fn refusal(code: ErrorCode) -> Fault {
         ErrorCode::Expired => "This invitation has run out, or was taken back: ask for a new one.",
         ErrorCode::AlreadyUsed => "This invitation was answered already.",
         ErrorCode::NotAllowed => "This invitation is for another address.",
+        ErrorCode::NotVerified => {
+            "Nobody has proved your address yet: `changeEmail` with this very address mails you a link."
+        }
         ErrorCode::Inactive => "The organisation is deactivated.",
         _ => "This is not right, or it is over.",
     };
@@ -130,9 +133,11 @@ pub async fn accept(ctx: &Ctx, token: &str) -> Result<membership::Model> {
     let txn = ctx.app.db.begin().await?;
     let (_, org) = joining::hold(&txn, seen.organization_id, &[user_id]).await?;
     let me = user::Entity::find_by_id(user_id).one(&*txn).await?;
-    let proved = me.filter(|user| user.email_verified_at.is_some()).and_then(|user| user.email_key);
-    if proved.as_ref() != Some(&seen.email_key) {
-        return Err(refusal(ErrorCode::NotAllowed).into());
+    let me = me.filter(|user| user.email_verified_at.is_some());
+    let me = me.filter(|user| user.email_key.as_ref() == Some(&seen.email_key));
+    let me = me.ok_or_else(|| refusal(ErrorCode::NotAllowed))?;
+    if me.email_proved_at.is_none() {
+        return Err(refusal(ErrorCode::NotVerified).into());
     }
     waits(ctx, &seen).map_err(refusal)?;
     if !org.is_some_and(|org| org.active) {

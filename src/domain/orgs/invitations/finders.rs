@@ -128,6 +128,6 @@ fn own_address(ctx: &Ctx) -> SelectStatement {
         .select_only()
         .column(user::Column::EmailKey)
         .filter(user::Column::Id.eq(ctx.actor.user_id()))
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_not_null())
         .into_query()
 }

@@ -13,7 +13,10 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{finders, sent};
+use super::{
+    finders,
+    sent::{self, Flooded},
+};
 use crate::{
     authz::{Permission, Scope},
     bulk,
@@ -55,9 +58,9 @@ pub async fn invite(
 
     let txn = ctx.app.db.begin().await?;
     let addresses: Vec<_> = invitees.iter().map(|(email, _)| email.key.as_str()).collect();
-    let flooded = sent::flooded(&txn, ctx, &addresses).await?;
+    let flooded = sent::flooded(&txn, ctx, org.id, &addresses).await?;
     let fault = |(index, (email, _)): (usize, &(Email, _))| {
-        flooded.contains(&email.key).then(|| sent::too_many(&["invitees", &index.to_string(), "email"]))
+        flooded.by_us.contains(&email.key).then(|| sent::too_many(&["invitees", &index.to_string(), "email"]))
     };
     let faults: Vec<_> = invitees.iter().enumerate().filter_map(fault).collect();
     bulk::refuse(faults)?;
@@ -72,10 +75,15 @@ pub async fn invite(
     let mut open: HashMap<_, _> = open.into_iter().map(|row| (row.email_key.clone(), row)).collect();
     let rows = invitees.into_iter().map(|(email, roles)| {
         let before = open.remove(&email.key);
+        if let Some(before) = before.clone().filter(|_| flooded.by_all.contains(&email.key)) {
+            // No mail goes out that would bring another link: the one that did stays good.
+            let (row, token) = renewed(ctx, before.clone(), role_ids(&roles));
+            return (invitation::Model { token_hash: before.token_hash, ..row }, token);
+        }
         renewed(ctx, before.unwrap_or_else(|| fresh(ctx, org.id, email)), role_ids(&roles))
     });
     let sent: Vec<_> = rows.collect();
-    send(&txn, ctx, &org, &sent).await?;
+    send(&txn, ctx, &org, &sent, &flooded).await?;
     txn.commit().await?;
     Ok(sent.into_iter().map(|(row, _)| row).collect())
 }
@@ -147,6 +155,7 @@ async fn send(
     ctx: &Ctx,
     org: &organization::Model,
     sent: &[(invitation::Model, String)],
+    flooded: &Flooded,
 ) -> Result<()> {
     if sent.is_empty() {
         return Ok(());
@@ -172,7 +181,11 @@ async fn send(
             days: TTL.as_secs() / 86_400,
         },
     };
-    notifications::send_all(txn, ctx, sent.iter().map(letter).collect()).await?;
+    let mailed = sent.iter().filter(|(row, _)| !flooded.by_all.contains(&row.email_key));
+    let letters: Vec<_> = mailed.map(letter).collect();
+    if !letters.is_empty() {
+        notifications::send_all(txn, ctx, letters).await?;
+    }
     let event = |(row, _): &(invitation::Model, String)| told(EventType::InvitationSent, row);
     log::record_all(txn, ctx, sent.iter().map(event).collect()).await
 }
@@ -198,7 +211,8 @@ fn answered() -> Fault {
 pub async fn resend(ctx: &Ctx, id: Uuid) -> Result<invitation::Model> {
     let seen = administered(ctx, id).await?;
     let txn = ctx.app.db.begin().await?;
-    if !sent::flooded(&txn, ctx, &[&seen.email_key]).await?.is_empty() {
+    let flooded = sent::flooded(&txn, ctx, seen.organization_id, &[&seen.email_key]).await?;
+    if !flooded.by_us.is_empty() {
         return Err(sent::too_many(&["invitationId"]).into());
     }
     let org = hold_active(&txn, seen.organization_id).await?;
@@ -214,8 +228,12 @@ pub async fn resend(ctx: &Ctx, id: Uuid) -> Result<invitation::Model> {
         return Err(Fault::new(ErrorCode::NotAllowed, &["invitationId"], message).into());
     }
     let role_ids = held.role_ids.clone();
-    let (row, token) = renewed(ctx, held, role_ids);
-    send(&txn, ctx, &org, &[(row.clone(), token)]).await?;
+    let link = held.token_hash.clone();
+    let (mut row, token) = renewed(ctx, held, role_ids);
+    if flooded.by_all.contains(&row.email_key) {
+        row.token_hash = link;
+    }
+    send(&txn, ctx, &org, &[(row.clone(), token)], &flooded).await?;
     txn.commit().await?;
     Ok(row)
 }
