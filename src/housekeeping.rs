@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     context::Ctx,
-    domain::{api_keys, limits, sessions::rotation},
+    domain::{api_keys, credentials::factors::challenges, limits, sessions::rotation},
     error::Result,
 };
 
@@ -64,6 +64,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     let now = app.clock.now();
     let old = now.minus(KEPT);
     limits::service::sweep(app).await?;
+    challenges::sweep(app).await?;
     // Refresh tokens and proofs are owned by their session, and go with it.
     let over = Condition::any()
         .add(session::Column::EndedAt.lt(old))
