@@ -76,7 +76,7 @@ pub struct Server {
     /// that know neither `@authenticated` nor `@requiresScopes`
     #[arg(long, env = "DENIZEN_SUBGRAPH_SECURITY", default_value = "on")]
     pub subgraph_security: Switch,
-    /// Origins of front ends that browsers may call the API from, beside the service's own, as
+    /// Origins of front ends that browsers may call the API and use passkeys from, beside the service's own, as
     /// `https://app.example.org,http://localhost:5173`
     #[arg(long, env = "DENIZEN_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<Origin>,

@@ -83,6 +83,7 @@ pub enum Purpose {
     SecretCheck,
     Totp,
     Challenge,
+    ExtensionKey,
 }
 
 impl Purpose {
@@ -94,6 +95,7 @@ impl Purpose {
             Self::SecretCheck => b"denizen secret check v1",
             Self::Totp => b"denizen totp secret v1",
             Self::Challenge => b"denizen challenge v1",
+            Self::ExtensionKey => b"denizen extension key v1",
         }
     }
 }

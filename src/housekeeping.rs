@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entity::{Timestamp, device_token, one_time_code, proof, session, signing_key};
+use entity::{Timestamp, device_token, id_token, one_time_code, proof, session, signing_key};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, Iterable as _, PrimaryKeyToColumn, QueryFilter, QuerySelect,
     QueryTrait,
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     context::Ctx,
-    domain::{api_keys, limits, sessions::rotation},
+    domain::{api_keys, credentials::factors::challenges, limits, sessions::rotation},
     error::Result,
 };
 
@@ -64,6 +64,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     let now = app.clock.now();
     let old = now.minus(KEPT);
     limits::service::sweep(app).await?;
+    challenges::sweep(app).await?;
     // Refresh tokens and proofs are owned by their session, and go with it.
     let over = Condition::any()
         .add(session::Column::EndedAt.lt(old))
@@ -77,6 +78,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     );
     delete::<one_time_code::Entity>(app, over).await?;
     delete::<proof::Entity>(app, Condition::all().add(proof::Column::ExpiresAt.lt(old))).await?;
+    delete::<id_token::Entity>(app, Condition::all().add(id_token::Column::ExpiresAt.lt(old))).await?;
     delete::<device_token::Entity>(app, Condition::all().add(device_token::Column::ExpiresAt.lt(now)))
         .await?;
     delete::<signing_key::Entity>(app, Condition::all().add(signing_key::Column::ExpiresAt.lt(old))).await

@@ -16,8 +16,12 @@ pub mod device_token;
 pub mod event;
 /// Whom or what an event was about.
 pub mod event_target;
+/// Whom the extensions of applications mean by their own ids.
+pub mod extension_user;
 /// A role that a person holds, on the platform or in one organisation.
 pub mod grant;
+/// The id tokens that were exchanged, until they run out.
+pub mod id_token;
 /// The one row that says this database belongs to an installation, and to which secret.
 pub mod installation;
 /// Who was invited into which organisation.

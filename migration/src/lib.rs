@@ -1,6 +1,7 @@
 //! The schema's history: what was shipped is frozen, the next change is a new migration. Imports no entity, because
 //! those follow the present. Refuses to go back: an older program works on a newer schema instead.
 
+mod m20261121_10_applications;
 mod m20261121_1_core;
 mod m20261121_2_people;
 mod m20261121_5_guessing;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_6_api_keys::ApiKeys),
             Box::new(m20261121_8_factors::Factors),
             Box::new(m20261121_9_proved::Proved),
+            Box::new(m20261121_10_applications::Applications),
         ]
     }
 

@@ -19,6 +19,7 @@ use crate::{
     config::Switch,
     context::Ctx,
     domain::{
+        applications::{service as applications, types::Application},
         identity::{names, service as identity, types::User},
         models::{service as models, types::Model},
         orgs::{service as orgs, types::Organization},
@@ -57,6 +58,7 @@ pub enum Entity {
     Organization(Organization),
     Role(Role),
     Model(Model),
+    Application(Application),
 }
 
 /// What this subgraph adds to the supergraph.
@@ -127,6 +129,7 @@ enum Key {
     RoleId(Uuid),
     RoleCode(String),
     ModelId(Uuid),
+    ApplicationId(Uuid),
 }
 
 impl Key {
@@ -154,6 +157,7 @@ impl Key {
                 None => text("code").map(str::to_owned).map(Self::RoleCode),
             },
             "Model" => id(Kind::Model).flatten().map(Self::ModelId),
+            "Application" => id(Kind::Application).flatten().map(Self::ApplicationId),
             _ => None,
         }
     }
@@ -168,6 +172,7 @@ struct Found {
     roles: HashMap<Uuid, Role>,
     roles_by_code: HashMap<String, Role>,
     models: HashMap<Uuid, Model>,
+    applications: HashMap<Uuid, Application>,
 }
 
 impl Found {
@@ -176,6 +181,7 @@ impl Found {
         let (mut user_ids, mut names, mut org_ids, mut codes) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut role_ids, mut role_codes, mut model_ids) = (Vec::new(), Vec::new(), Vec::new());
+        let mut application_ids = Vec::new();
         for key in keys.iter().flatten() {
             match key {
                 Key::UserId(id) => user_ids.push(*id),
@@ -185,6 +191,7 @@ impl Found {
                 Key::RoleId(id) => role_ids.push(*id),
                 Key::RoleCode(code) => role_codes.push(code.clone()),
                 Key::ModelId(id) => model_ids.push(*id),
+                Key::ApplicationId(id) => application_ids.push(*id),
             }
         }
         let users = identity::by_ids(ctx, user_ids).await?;
@@ -197,6 +204,7 @@ impl Found {
             roles: shown(roles::by_ids(ctx, role_ids).await?, Role::from),
             roles_by_code: shown(roles::by_codes(ctx, &role_codes).await?, Role::from),
             models: shown(models::by_ids(ctx, model_ids).await?, Model::from),
+            applications: shown(applications::by_ids(ctx, application_ids).await?, Application::from),
         })
     }
 
@@ -211,6 +219,7 @@ impl Found {
             Key::RoleId(id) => self.roles.get(id).cloned().map(Entity::Role),
             Key::RoleCode(code) => self.roles_by_code.get(&names::name_key(code)).cloned().map(Entity::Role),
             Key::ModelId(id) => self.models.get(id).cloned().map(Entity::Model),
+            Key::ApplicationId(id) => self.applications.get(id).cloned().map(Entity::Application),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     context::Ctx,
     domain::{
         api_keys::mutation::ApiKeysMutation,
+        applications::{mutation::ApplicationsMutation, query::ApplicationsQuery},
         audit::{query::AuditQuery, subscription::AuditSubscription},
         credentials::{
             factors::{logins::mutation::ChallengesMutation, mutation::FactorsMutation},
@@ -40,6 +41,7 @@ pub struct QueryRooms(
     OrgsQuery,
     RolesQuery,
     ModelsQuery,
+    ApplicationsQuery,
     AuditQuery,
     SessionsQuery,
     node::NodeQuery,
@@ -62,6 +64,7 @@ pub struct MutationRooms(
     ApiKeysMutation,
     RolesMutation,
     ModelsMutation,
+    ApplicationsMutation,
     OrgsMutation,
     InvitationsMutation,
 );

@@ -9,6 +9,7 @@ use crate::{
     context::Ctx,
     domain::{
         api_keys::{service as api_keys, types::ApiKey},
+        applications::{service as applications, types::Application},
         audit::{service as audit, types::Event},
         credentials::factors::{passkeys, types::Passkey},
         identity::{service as identity, types::User},
@@ -39,6 +40,7 @@ pub enum Node {
     Session(Session),
     Event(Event),
     Model(Model),
+    Application(Application),
     Passkey(Passkey),
     ApiKey(ApiKey),
 }
@@ -103,6 +105,9 @@ async fn find(ctx: &Ctx, texts: &[ID]) -> crate::error::Result<Vec<Option<Node>>
     }
     for (id, row) in models::by_ids(ctx, of(Kind::Model)).await? {
         found.insert((Kind::Model, id), Node::Model(row.into()));
+    }
+    for (id, row) in applications::by_ids(ctx, of(Kind::Application)).await? {
+        found.insert((Kind::Application, id), Node::Application(row.into()));
     }
     for (id, row) in passkeys::by_ids(ctx, of(Kind::Passkey)).await? {
         found.insert((Kind::Passkey, id), Node::Passkey(row.into()));

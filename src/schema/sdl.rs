@@ -14,11 +14,12 @@ use super::{
 };
 
 /// By which fields a router can name an entity.
-const KEYS: [(&str, &[&str]); 4] = [
+const KEYS: [(&str, &[&str]); 5] = [
     ("User", &["id", "userName"]),
     ("Organization", &["id", "code"]),
     ("Role", &["id", "code"]),
     ("Model", &["id"]),
+    ("Application", &["id"]),
 ];
 /// What only a router sees.
 const FEDERATION_TYPES: [&str; 3] = ["_Any", "_Entity", "_Service"];

@@ -25,6 +25,7 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("roles", "{ roles { code } }"),
     ("tokenInfo", "{ tokenInfo(token: \"nonsense\") { active } }"),
     ("models", "{ models { totalCount } }"),
+    ("applications", "{ applications { totalCount } }"),
     ("events", "{ events { totalCount } }"),
     ("node", "{ node(id: \"user_nobody\") { id } }"),
     ("nodes", "{ nodes(ids: []) { id } }"),
@@ -118,6 +119,19 @@ const OPERATIONS: &[(&str, &str)] = &[
         "mutation { refreshTokens(input: { refreshToken: \"nonsense\" }) { errors { code } } }",
     ),
     ("endSessions", "mutation { endSessions(input: { userId: \"user_nobody\" }) { errors { code } } }"),
+    (
+        "exchangeIdToken",
+        "mutation { exchangeIdToken(input: { idToken: \"x\", applicationId: \"x\" }) { errors { code } } }",
+    ),
+    ("registerApplication", "mutation { registerApplication(input: { name: \"\" }) { errors { code } } }"),
+    (
+        "updateApplication",
+        "mutation { updateApplication(input: { applicationId: \"x\" }) { errors { code } } }",
+    ),
+    (
+        "rotateApplicationSecret",
+        "mutation { rotateApplicationSecret(input: { applicationId: \"x\" }) { errors { code } } }",
+    ),
     ("createApiKey", "mutation { createApiKey(input: { name: \"\", scopes: [] }) { errors { code } } }"),
     ("revokeApiKey", "mutation { revokeApiKey(input: { apiKeyId: \"x\" }) { errors { code } } }"),
     ("upsertRoles", "mutation { upsertRoles(input: { roles: [] }) { errors { code } } }"),

@@ -15,6 +15,7 @@
 mod account;
 mod activation;
 mod api_keys;
+mod applications;
 mod audit;
 mod authz_matrix;
 mod bootstrap;
@@ -30,6 +31,7 @@ mod grants_property;
 mod guards;
 mod guessing;
 mod housekeeping;
+mod id_tokens;
 mod identity;
 mod import;
 mod imported_hashes;

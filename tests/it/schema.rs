@@ -45,6 +45,7 @@ fn the_subgraph_names_its_entities_by_every_key() {
         "type Organization implements Node @key(fields: \"id\") @key(fields: \"code\") {",
         "type Role implements Node @key(fields: \"id\") @key(fields: \"code\") {",
         "type Model implements Node @key(fields: \"id\") {",
+        "type Application implements Node @key(fields: \"id\") {",
         "type PageInfo @shareable {",
         "  ): Node @inaccessible",
         "  email: EmailAddress @authenticated",

@@ -12,7 +12,13 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr}
 use uuid::Uuid;
 
 use super::{secret, service};
-use crate::{app::App, authz::SignedIn, crypto, domain::sessions::live, error::Result};
+use crate::{
+    app::App,
+    authz::SignedIn,
+    crypto,
+    domain::{applications, sessions::live},
+    error::Result,
+};
 
 const REMEMBERED: Duration = Duration::from_secs(1);
 const CAPACITY: usize = 10_000;
@@ -100,8 +106,12 @@ pub async fn again(app: &App, key_id: Uuid) -> Result<Option<Arc<SignedIn>>> {
 }
 
 async fn load(app: &App, which: Expr, now: Timestamp) -> Result<Option<Entry>> {
-    let found =
-        api_key::Entity::find().filter(which).find_also_related(user::Entity).one(app.db.read()).await?;
+    let found = api_key::Entity::find()
+        .filter(which)
+        .filter(api_key::Column::ApplicationId.in_subquery(applications::service::active()))
+        .find_also_related(user::Entity)
+        .one(app.db.read())
+        .await?;
     let Some((key, Some(user))) = found else {
         return Ok(None);
     };

@@ -86,7 +86,7 @@ impl CredentialsMutation {
     }
 
     /// Spends a code that proves something: `VERIFY_EMAIL` an address, `VERIFY_PHONE` a number, `STEP_UP` that it is
-    /// still you. Codes to log in are spent by `loginWithOtp`, those to set a password by `resetPassword`.
+    /// still you (a code of your authenticator app does, too). Codes to log in are spent by `loginWithOtp`, those to set a password by `resetPassword`.
     #[graphql(guard = "Public")]
     async fn verify_otp(
         &self,
@@ -232,7 +232,7 @@ pub struct VerifyOtpInput {
     purpose: OtpPurpose,
     /// The address or the number that the code was sent to. Left out for `STEP_UP`.
     identifier: Option<String>,
-    /// The six digits.
+    /// The six digits that were sent; for `STEP_UP`, or those that your authenticator app shows.
     code: String,
 }
 

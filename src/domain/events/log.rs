@@ -47,6 +47,8 @@ pub enum EventType {
     RoleGranted,
     RoleRevoked,
     ModelUpserted,
+    ApplicationRegistered,
+    ApplicationUpdated,
 }
 
 impl EventType {
@@ -89,6 +91,8 @@ impl EventType {
             Self::RoleGranted => "role.granted",
             Self::RoleRevoked => "role.revoked",
             Self::ModelUpserted => "model.upserted",
+            Self::ApplicationRegistered => "application.registered",
+            Self::ApplicationUpdated => "application.updated",
         }
     }
 }

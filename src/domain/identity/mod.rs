@@ -8,6 +8,7 @@ mod acquaintance;
 pub mod activation;
 mod bootstrap;
 mod discarding;
+mod extension;
 mod finders;
 pub mod mutation;
 pub mod names;

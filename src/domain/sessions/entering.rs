@@ -14,6 +14,7 @@ use crate::{
     context::Ctx,
     db::Txn,
     domain::{
+        applications,
         credentials::{factors::asking, passwords},
         events::log::{self, EventType, NewEvent},
         identity,
@@ -118,6 +119,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     let ctx = &ctx.acting_as(Actor::User(Arc::clone(&signed_in)));
     let txn = ctx.app.db.begin().await?;
     let user = hold(&txn, user.id, since).await?;
+    applications::service::require_active(&*txn, application_id).await?;
     let shown = device_token;
     let device_token = devices::remember(&txn, ctx, &user, application_id, device.as_deref(), shown).await?;
     let session = session::ActiveModel {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     authz::{Grants, SignedIn},
-    domain::roles,
+    domain::{applications, roles},
     error::Result,
 };
 
@@ -73,6 +73,7 @@ async fn load(app: &App, session_id: Uuid, now: Timestamp) -> Result<Option<Sign
         .filter(session::Column::EndedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(now))
         .filter(session::Column::IdleExpiresAt.gt(now))
+        .filter(session::Column::ApplicationId.in_subquery(applications::service::active()))
         .find_also_related(user::Entity)
         .one(app.db.read())
         .await?;

@@ -21,6 +21,7 @@ use crate::{
     crypto,
     db::Txn,
     domain::{
+        applications,
         events::log::{self, EventType, NewEvent},
         notifications::{
             service::{self as notifications, Notice},
@@ -87,6 +88,7 @@ async fn hold(txn: &Txn, ctx: &Ctx, session_id: Uuid) -> Result<()> {
         .filter(session::Column::EndedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(now))
         .filter(session::Column::IdleExpiresAt.gt(now))
+        .filter(session::Column::ApplicationId.in_subquery(applications::service::active()))
         .exec(&**txn)
         .await?;
     if held.rows_affected == 0 { Err(wrong(ErrorCode::Expired).into()) } else { Ok(()) }

@@ -185,3 +185,23 @@ async fn without_a_name_for_the_place_there_are_no_passkeys() {
     let ada = world.user("ada").await;
     assert_eq!(start(&ada, "Laptop").await.faults("startPasskeyRegistration"), ["UNSUPPORTED at []"]);
 }
+
+#[tokio::test]
+async fn a_front_end_on_an_allowed_origin_makes_passkeys_and_others_do_not() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let world = World::with(backend, &["--allowed-origins", "https://app.denizen.test"]).await;
+        let ada = world.user("ada").await;
+        for (origin, taken) in [
+            ("https://app.denizen.test", true),
+            ("https://evil.denizen.test", false),
+            ("http://app.denizen.test", false),
+            ("https://app.denizen.test.evil.example", false),
+        ] {
+            let mut key = Authenticator::new(origin);
+            origin.clone_into(&mut key.origin);
+            let started = start(&ada, "Laptop").await.ok("/startPasskeyRegistration");
+            let answer = finish(&ada, &started["challengeId"], key.create(&started["options"])).await;
+            assert_eq!(answer.faults("finishPasskeyRegistration").is_empty(), taken, "{origin}");
+        }
+    }
+}

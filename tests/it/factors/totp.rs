@@ -202,3 +202,33 @@ async fn the_export_tells_of_factors_and_no_secret_and_erasing_takes_them_away()
         assert_eq!(waiting.count(db).await.unwrap(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_step_up_takes_a_code_of_the_app_once_and_wrong_ones_are_counted() {
+    let document = "mutation ($code: String!) { verifyOtp(input: { purpose: STEP_UP, code: $code }) {
+        proof errors { code path } } }";
+    for world in World::each().await {
+        let (ada, bert) = (world.user("ada").await, world.user("bert").await);
+        let step_up = async |client: &crate::support::Client, code: String| {
+            client.run_with(document, json!({ "code": code })).await
+        };
+        let (app, _) = with_app(&world, &ada).await;
+        let code = app.code(&world, 1);
+        assert_eq!(step_up(&bert, code.clone()).await.faults("verifyOtp"), ["WRONG_CODE at [code]"]);
+        let proof = step_up(&ada, code.clone()).await.ok("/verifyOtp/proof");
+        assert!(proof.is_string(), "{proof}");
+        assert_eq!(step_up(&ada, code).await.faults("verifyOtp"), ["WRONG_CODE at [code]"], "once");
+        for _ in 0..4 {
+            let answer = step_up(&ada, app.wrong(&world)).await;
+            assert_eq!(answer.faults("verifyOtp"), ["WRONG_CODE at [code]"]);
+        }
+        world.pass(Duration::from_secs(60));
+        let answer = step_up(&ada, app.code(&world, 0)).await;
+        assert_eq!(answer.faults("verifyOtp"), ["TOO_MANY_ATTEMPTS at []"], "right ones, too");
+        world.pass(Duration::from_secs(60));
+        assert!(step_up(&ada, app.code(&world, 0)).await.ok("/verifyOtp/proof").is_string());
+        let changed = disable(&ada, json!({ "proof": proof })).await;
+        assert_eq!(changed.faults("disableTotp"), [""; 0], "the proof works");
+        assert_eq!(step_up(&ada, app.code(&world, 1)).await.faults("verifyOtp"), ["WRONG_CODE at [code]"]);
+    }
+}

@@ -2,18 +2,20 @@
 
 use entity::{CodePurpose, session};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use uuid::Uuid;
 
 use super::OtpPurpose;
 use crate::{
     context::Ctx,
     domain::{
-        credentials::{codes, guessing, proofs},
+        credentials::{codes, factors::service as factors, guessing, proofs},
         identity::{
             account::service as account,
             service::{self as identity, Proof},
         },
+        limits::{rules, service as limits},
     },
-    error::{Error, Fault, Result},
+    error::{Error, ErrorCode, Fault, Result},
 };
 
 pub struct Shown {
@@ -48,7 +50,7 @@ fn elsewhere(mutation: &str) -> Fault {
     Fault::invalid("purpose", format!("Such a code is spent by {mutation}."))
 }
 
-/// One code, one proof; and from now on the session speaks for the person again.
+/// One code, one proof, whether it was sent or an authenticator app shows it; and from now on the session speaks for the person again.
 async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<String> {
     let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     if identifier.is_some() {
@@ -57,9 +59,20 @@ async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<Stri
     let candidates = [(me.user_id, CodePurpose::StepUp)];
     let subject = me.user_id.to_string();
     let what = OtpPurpose::StepUp.as_str();
-    let row = guessing::guess(ctx, what, &subject, &candidates, code).await?;
+    let sent = match guessing::guess(ctx, what, &subject, &candidates, code).await {
+        Ok(row) => Some(row),
+        Err(error) if is_wrong(&error) && has_app(ctx, me.user_id).await? => {
+            factors::totp_step_up(ctx, code).await?;
+            limits::give_back_source(ctx, &rules::SOURCE).await?;
+            guessing::start_anew(ctx, what, &subject).await?;
+            None
+        }
+        Err(error) => return Err(error),
+    };
     let txn = ctx.app.db.begin().await?;
-    codes::spend(&txn, ctx, row).await?.map_err(|code| identity::refusal(code, "code"))?;
+    if let Some(row) = sent {
+        codes::spend(&txn, ctx, row).await?.map_err(|code| identity::refusal(code, "code"))?;
+    }
     let proof = proofs::issue(&txn, ctx, me.session_id).await?;
     session::Entity::update_many()
         .col_expr(session::Column::AuthenticatedAt, Expr::value(ctx.now()))
@@ -69,4 +82,14 @@ async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<Stri
     txn.commit().await?;
     ctx.app.live_sessions.forget(me.session_id);
     Ok(proof)
+}
+
+/// Whether it is not the code that was sent: then it may be the app's. Where guesses are used up, they are for both.
+fn is_wrong(error: &Error) -> bool {
+    let wrong = |fault: &Fault| matches!(fault.code, ErrorCode::WrongCode | ErrorCode::Expired);
+    matches!(error, Error::Faults(faults) if faults.iter().all(wrong))
+}
+
+async fn has_app(ctx: &Ctx, user_id: Uuid) -> Result<bool> {
+    Ok(factors::in_force_since(ctx.app.db.read(), user_id).await?.is_some())
 }
