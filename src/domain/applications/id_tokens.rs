@@ -160,13 +160,13 @@ async fn try_admit(
     said: &Said,
 ) -> Result<(user::Model, Sight)> {
     let txn = ctx.app.db.begin().await?;
-    let used = id_token::ActiveModel {
+    let row = id_token::ActiveModel {
         id: Set(ctx.new_id()),
         token_hash: Set(sealed.hash(application_id)),
         expires_at: Set(said.at.plus(GOOD_FOR)),
     };
-    let used = used.insert(&*txn).await;
-    used.map_err(|error| Error::from(error).on_conflict("id_tokens.token_hash", wrong()))?;
+    let spent = row.insert(&*txn).await;
+    spent.map_err(|error| Error::from(error).on_conflict("id_tokens.token_hash", wrong()))?;
     let subject_hash = crypto::token_hash(&said.subject);
     let known = extension_user::Entity::find()
         .filter(extension_user::Column::ApplicationId.eq(application_id))

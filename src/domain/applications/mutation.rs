@@ -82,14 +82,14 @@ impl ApplicationsMutation {
 /// An id token, and whose it is.
 #[derive(InputObject)]
 pub struct ExchangeIdTokenInput {
-    /// `base64(ciphertext):base64(nonce)`, made by NaCl's secretbox with the application's `extensionKey` from
+    /// `base64(ciphertext):base64(nonce)`, made by `NaCl`'s secretbox with the application's `extensionKey` from
     /// `id::extension::milliseconds`: the extension's own id of the person, the word `extension`, and the moment.
     id_token: String,
     /// The application that the extension belongs to.
     application_id: ID,
 }
 
-/// How to reach a FusionAuth that keeps the identities of an application.
+/// How to reach a `FusionAuth` that keeps the identities of an application.
 #[derive(InputObject)]
 pub struct FusionAuthBackendInput {
     /// Where it is.
@@ -103,7 +103,7 @@ pub struct FusionAuthBackendInput {
 }
 
 impl FusionAuthBackendInput {
-    fn said(given: Option<Self>) -> Backend {
+    fn said(given: Option<&Self>) -> Backend {
         let Some(Self { url: _, api_key: _, application_id: _, tenant_id: _ }) = given else {
             return Backend::Nothing;
         };
@@ -129,7 +129,7 @@ impl From<RegisterApplicationInput> for NewApplication {
         let RegisterApplicationInput { name, backend, fusion_auth, redirect_urls } = input;
         let backend = backend.map_or(IdentityBackend::Native, Into::into);
         let redirect_urls = redirect_urls.unwrap_or_default().into_iter().map(|url| url.0).collect();
-        Self { name, backend, settings: FusionAuthBackendInput::said(fusion_auth), redirect_urls }
+        Self { name, backend, settings: FusionAuthBackendInput::said(fusion_auth.as_ref()), redirect_urls }
     }
 }
 
@@ -179,7 +179,7 @@ impl From<UpdateApplicationInput> for ApplicationChange {
             id: ids::decode_as(Kind::Application, &application_id),
             name: name.into(),
             active: active.into(),
-            settings: FusionAuthBackendInput::said(fusion_auth),
+            settings: FusionAuthBackendInput::said(fusion_auth.as_ref()),
             redirect_urls: urls.map(|urls| urls.into_iter().map(|url| url.0).collect()),
         }
     }

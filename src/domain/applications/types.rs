@@ -21,7 +21,7 @@ use crate::{
 pub enum IdentityBackendKind {
     /// Here.
     Native,
-    /// In a FusionAuth of the application's own.
+    /// In a `FusionAuth` of the application's own.
     #[graphql(name = "FUSIONAUTH")]
     FusionAuth,
 }
