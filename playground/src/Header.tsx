@@ -1,7 +1,7 @@
 // Owns the bar at the top: the name, and who is signed in.
 import { useEffect, useState } from 'react';
-import { signOut } from './api';
 import { useSignIn, type Session } from './session';
+import { signOut } from './signing-in';
 import { SignInPanel } from './SignInPanel';
 
 interface Props {
@@ -42,9 +42,7 @@ function SignedIn({ session }: { session: Session }) {
     <div className="signed-in">
       <p>
         <strong>{session.userName}</strong>
-        <span title={`The access token expires at ${new Date(session.expiresAt).toLocaleString()}`}>
-          {expired ? 'token expired' : `token until ${moment(session.expiresAt)}`}
-        </span>
+        <span title={about(session)}>{expired ? ended(session) : `token until ${moment(session.expiresAt)}`}</span>
       </p>
       <button
         type="button"
@@ -59,6 +57,15 @@ function SignedIn({ session }: { session: Session }) {
       </button>
     </div>
   );
+}
+
+function about({ expiresAt, renews }: Session): string {
+  const until = `The access token expires at ${new Date(expiresAt).toLocaleString()}.`;
+  return renews ? `${until} It is renewed when you go on working here.` : until;
+}
+
+function ended({ renews }: Session): string {
+  return renews ? 'token renewed at the next run' : 'token expired';
 }
 
 /** The time alone when it is today, with the day otherwise. */

@@ -5,7 +5,7 @@ import { operations, type Operation } from './operations';
 import { WIDE } from './screen';
 
 function matches(operation: Operation, words: string): boolean {
-  const text = `${operation.name} ${operation.kind} ${operation.about}`.toLowerCase();
+  const text = `${operation.name} ${operation.kind} ${operation.chapter} ${operation.about}`.toLowerCase();
   return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
@@ -32,7 +32,10 @@ function OperationsPanel() {
   const operationName = useGraphiQL((state) => state.operationName);
   const open = useOpen();
   const filterId = useId();
-  const found = operations.filter((operation) => matches(operation, words.trim()));
+  const found = Map.groupBy(
+    operations.filter((operation) => matches(operation, words.trim())),
+    ({ chapter }) => chapter,
+  );
 
   return (
     <section className="operations" aria-label="Operations">
@@ -46,22 +49,27 @@ function OperationsPanel() {
         value={words}
         onChange={(event) => setWords(event.currentTarget.value)}
       />
-      <ul>
-        {found.map((operation) => (
-          <li key={operation.name}>
-            <button
-              type="button"
-              aria-current={operation.name === operationName || undefined}
-              onClick={() => open(operation)}
-            >
-              <span className="operation-name">{operation.name}</span>
-              <span className={`operation-kind operation-kind-${operation.kind}`}>{operation.kind}</span>
-              <span className="operation-about">{operation.about}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
-      {found.length === 0 && <p role="status">Nothing by that name.</p>}
+      {[...found].map(([chapter, members]) => (
+        <section key={chapter} aria-label={chapter}>
+          <h3>{chapter}</h3>
+          <ul>
+            {members.map((operation) => (
+              <li key={operation.name}>
+                <button
+                  type="button"
+                  aria-current={operation.name === operationName || undefined}
+                  onClick={() => open(operation)}
+                >
+                  <span className="operation-name">{operation.name}</span>
+                  <span className={`operation-kind operation-kind-${operation.kind}`}>{operation.kind}</span>
+                  <span className="operation-about">{operation.about}</span>
+                </button>
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
+      {found.size === 0 && <p role="status">Nothing by that name.</p>}
     </section>
   );
 }

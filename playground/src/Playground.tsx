@@ -28,9 +28,10 @@ const START = lastOpenTab() ?? firstTabs[0];
 
 export function Playground() {
   const { session } = useSignIn();
-  const token = session?.accessToken;
-  // GraphiQL introspects anew whenever it is given another fetcher, so each sign-in and sign-out makes one.
-  const fetcher = useMemo<Fetcher>(() => (params, options) => sendAsSignedIn(params, options), [token]);
+  const who = session?.userName;
+  // GraphiQL introspects anew whenever it is given another fetcher, so each sign-in and sign-out makes one; a renewal
+  // does not.
+  const fetcher = useMemo<Fetcher>(() => (params, options) => sendAsSignedIn(params, options), [who]);
   const waiting = GUARDED && !session;
 
   return (

@@ -1,7 +1,9 @@
 // Owns the sign-in panel: a button and the form behind it. The browser's own popover closes it with Escape or a
 // click outside, and gives the focus back.
 import { useEffect, useId, useRef, useState, type SubmitEvent } from 'react';
-import { signIn } from './api';
+import { Problems } from './Problems';
+import { SecondStep } from './SecondStep';
+import { signIn, type Challenge } from './signing-in';
 
 interface Props {
   openAtOnce: boolean;
@@ -12,6 +14,7 @@ export function SignInPanel({ openAtOnce }: Props) {
   const panel = useRef<HTMLDivElement>(null);
   const first = useRef<HTMLInputElement>(null);
   const [open, setOpen] = useState(false);
+  const [challenge, setChallenge] = useState<Challenge | null>(null);
 
   useEffect(() => {
     if (openAtOnce) panel.current?.showPopover();
@@ -35,13 +38,22 @@ export function SignInPanel({ openAtOnce }: Props) {
           if (isOpen) first.current?.focus();
         }}
       >
-        <SignInForm first={first} />
+        {challenge ? (
+          <SecondStep key={challenge.id} challenge={challenge} onStartOver={() => setChallenge(null)} />
+        ) : (
+          <FirstStep first={first} onChallenge={setChallenge} />
+        )}
       </div>
     </div>
   );
 }
 
-function SignInForm({ first }: { first: React.RefObject<HTMLInputElement | null> }) {
+interface FirstStepProps {
+  first: React.RefObject<HTMLInputElement | null>;
+  onChallenge: (challenge: Challenge) => void;
+}
+
+function FirstStep({ first, onChallenge }: FirstStepProps) {
   const id = useId();
   const [busy, setBusy] = useState(false);
   const [problems, setProblems] = useState<string[]>([]);
@@ -52,8 +64,10 @@ function SignInForm({ first }: { first: React.RefObject<HTMLInputElement | null>
     setBusy(true);
     setProblems([]);
     // On success this form is gone with the panel, and the password with it.
-    setProblems(await signIn(String(form.get('identifier')).trim(), String(form.get('password'))));
+    const outcome = await signIn(String(form.get('identifier')).trim(), String(form.get('password')));
     setBusy(false);
+    if (outcome.kind === 'challenge') onChallenge(outcome.challenge);
+    if (outcome.kind === 'problems') setProblems(outcome.problems);
   }
 
   return (
@@ -70,13 +84,7 @@ function SignInForm({ first }: { first: React.RefObject<HTMLInputElement | null>
       />
       <label htmlFor={`${id}-password`}>Password</label>
       <input id={`${id}-password`} name="password" type="password" autoComplete="current-password" required />
-      <div role="alert">
-        {problems.map((problem) => (
-          <p key={problem} className="problem">
-            {problem}
-          </p>
-        ))}
-      </div>
+      <Problems lines={problems} />
       <button type="submit" className="primary" disabled={busy}>
         {busy ? 'Signing in…' : 'Sign in'}
       </button>

@@ -1,15 +1,32 @@
-// Owns the list of ready operations: each file of ../operations, in the order of its prefix, with the first line's
-// comment and the variables beside it. A new file appears here by itself.
+// Owns the list of ready operations: each file of ../operations, in the order of its number, with the first line's
+// comment and the variables beside it. A new file appears here by itself, in the chapter that its number belongs to.
 const documents = import.meta.glob<string>('../operations/*.graphql', { query: '?raw', import: 'default', eager: true });
 const variables = import.meta.glob<string>('../operations/*.json', { query: '?raw', import: 'default', eager: true });
 
 export interface Operation {
   name: string;
   kind: 'query' | 'mutation' | 'subscription';
+  chapter: string;
   /** The first line of the file: a comment that says in plain words what it is for. */
   about: string;
   query: string;
   variables: string;
+}
+
+/** What the numbers of the files stand for: each chapter goes up to the beginning of the next. */
+const CHAPTERS: [from: number, title: string][] = [
+  [1, 'From sign-up to reading'],
+  [20, 'People'],
+  [40, 'Roles, models and the record'],
+  [60, 'Organisations'],
+  [80, 'Sessions and API keys'],
+  [100, 'Passwords and codes'],
+  [120, 'Second factors and passkeys'],
+  [140, 'Applications'],
+];
+
+function numberOf(path: string): number {
+  return Number(/\/(\d+)-[^/]*$/.exec(path)?.[1] ?? Number.MAX_SAFE_INTEGER);
 }
 
 const HEAD = /^(query|mutation|subscription)\s+(\w+)/m;
@@ -21,13 +38,16 @@ function read(path: string): Operation {
   return {
     name: head[2] as string,
     kind: head[1] as Operation['kind'],
+    chapter: CHAPTERS.findLast(([from]) => from <= numberOf(path))?.[1] ?? '',
     about: /^#\s*(.*)/.exec(text)?.[1] ?? '',
     query: text,
     variables: (variables[path.replace(/\.graphql$/, '.json')] ?? '').trim(),
   };
 }
 
-export const operations: Operation[] = Object.keys(documents).sort().map(read);
+export const operations: Operation[] = Object.keys(documents)
+  .sort((left, right) => numberOf(left) - numberOf(right))
+  .map(read);
 
 /** The beginning of the story, from no account to being signed in, is open at the first visit. */
 export const firstTabs = operations.slice(0, 5).map(({ query, variables }) => ({ query, variables }));
