@@ -35,13 +35,14 @@ e2e: ## The browser's tests, and the suite with a router, a neighbour, client li
 	cd tests/e2e && npm test --silent
 
 .PHONY: check
-check: ## Everything that can be said without running the product: format, lints, schema, licences, types
+check: ## Everything that can be said without running the product: format, lints, licences, types, and the schema's promises
 	@scripts/setup check
 	shellcheck $(SCRIPTS)
 	cargo fmt --all --check
 	cargo deny --locked --log-level error check bans licenses sources
 	cd playground && npm run --silent check
 	cd examples/web && npm run --silent check
+	cd tests/schema && npm run --silent check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace --no-run
 	$(DENIZEN_BIN) schema | diff -u schema.graphql - \
@@ -85,4 +86,4 @@ audit: ## Asks for known vulnerabilities in what we depend on; needs the network
 .PHONY: clean
 clean: ## Removes what was built, but neither your data nor the tools in target/tools
 	if [ -d $(TARGET) ]; then find $(TARGET) -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +; fi
-	rm -rf {playground,examples/web}/dist {playground,examples/web,examples/neighbour,deploy/supergraph,tests/e2e}/node_modules
+	rm -rf {playground,examples/web}/dist {playground,examples/web,examples/neighbour,deploy/supergraph,tests/e2e,tests/schema}/node_modules
