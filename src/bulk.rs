@@ -1,5 +1,7 @@
 //! What bulk mutations have in common: how many items one call takes, and whether it is in earnest.
 
+use std::{collections::HashSet, hash::Hash};
+
 use crate::{
     db::Txn,
     error::{Error, ErrorCode, Fault, Result},
@@ -38,6 +40,24 @@ impl Run {
 /// Nothing of it, if anything is at fault: every fault at once.
 pub fn refuse(faults: Vec<Fault>) -> Result<()> {
     if faults.is_empty() { Ok(()) } else { Err(Error::Faults(faults)) }
+}
+
+/// Refuses everything if anything is at fault. Each item comes with the key that names it, in the field `key`, and with its
+/// own faults; a key may be named once.
+pub fn judge<K: Hash + Eq>(
+    list: &str,
+    key: &str,
+    items: impl IntoIterator<Item = (K, Vec<Fault>)>,
+) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut faults = Vec::new();
+    for (index, (name, mut found)) in items.into_iter().enumerate() {
+        if !seen.insert(name) {
+            found.push(Fault::new(ErrorCode::Taken, &[key], format!("This {key} is named twice.")));
+        }
+        faults.extend(found.into_iter().map(|fault| fault.of_item(list, index)));
+    }
+    refuse(faults)
 }
 
 /// Refuses a list that is too long, at the list.

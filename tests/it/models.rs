@@ -111,7 +111,7 @@ async fn every_faulty_model_is_reported() {
                 "INVALID at [models.2.targetLanguage]",
                 "INVALID at [models.3.uuid]",
                 "INVALID at [models.3.name]",
-                "INVALID at [models.4.uuid]",
+                "TAKEN at [models.4.uuid]",
             ]
         );
         let many: Vec<_> = (0..101).map(|number| model(&format!("m{number}"), "de", "en")).collect();

@@ -117,7 +117,7 @@ async fn every_faulty_role_is_reported_and_nothing_is_changed() {
                     "INVALID at [roles.3.code]",
                     "INVALID at [roles.4.description]",
                     "INVALID at [roles.4.permissions.1]",
-                    "INVALID at [roles.5.code]",
+                    "TAKEN at [roles.5.code]",
                     "INVALID at [roles.6.scopes]",
                 ]
             );

@@ -158,7 +158,6 @@ async fn every_fault_is_named_at_once_and_nothing_changes() {
             "INVALID at [users.0.email]",
             "INVALID at [users.0.models.1]",
             "INVALID at [users.1.name]",
-            "INVALID at [users.2.id]",
             "NOT_ALLOWED at [users.1.roleCodes.1]",
             "NOT_FOUND at [users.0.orgCode]",
             "NOT_FOUND at [users.1.models.0.uuid]",
@@ -166,6 +165,7 @@ async fn every_fault_is_named_at_once_and_nothing_changes() {
             "NOT_FOUND at [users.3.id]",
             "NOT_VERIFIED at [users.4.id]",
             "TAKEN at [users.1.email]",
+            "TAKEN at [users.2.id]",
         ];
         let answer = update(&root, change).await;
         let mut found = faults(&answer);

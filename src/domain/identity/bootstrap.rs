@@ -1,9 +1,9 @@
 //! The first super-administrator: somebody must be there to let the others in.
 
 use entity::{UserStatus, user};
-use sea_orm::{ActiveModelTrait, Set};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
-use super::names;
+use super::{blank, names};
 use crate::{
     context::Ctx,
     crypto,
@@ -88,30 +88,16 @@ pub async fn create_super_admin(ctx: &Ctx, admin: NewAdmin) -> Result<user::Mode
     let now = ctx.now();
     let txn = ctx.app.db.begin().await?;
     let taken = |field: &'static str| Fault::new(ErrorCode::Taken, &[field], "This is taken.");
-    let user = user::ActiveModel {
-        id: Set(ctx.new_id()),
-        user_name_key: Set(names::name_key(&user_name)),
-        user_name: Set(user_name),
-        awaited_name_key: Set(None),
-        name: Set(None),
-        given_name: Set(None),
-        family_name: Set(None),
-        gender: Set(None),
-        locale: Set(None),
-        avatar_url: Set(None),
-        status: Set(UserStatus::Active),
-        email_verified_at: Set(email.as_ref().map(|_| now)),
-        email_proved_at: Set(email.as_ref().map(|_| now)),
-        email_key: Set(email.as_ref().map(|email| email.key.clone())),
-        email: Set(email.map(|email| email.address)),
-        phone: Set(None),
-        phone_key: Set(None),
-        phone_verified_at: Set(None),
-        created_at: Set(now),
-        updated_at: Set(now),
-        last_login_at: Set(None),
+    let proved_at = email.as_ref().map(|_| now);
+    let user = user::Model {
+        status: UserStatus::Active,
+        email_verified_at: proved_at,
+        email_proved_at: proved_at,
+        email_key: email.as_ref().map(|email| email.key.clone()),
+        email: email.map(|email| email.address),
+        ..blank::account(ctx, user_name)
     };
-    let user = user.insert(&*txn).await.map_err(|error| {
+    let user = user.into_active_model().insert(&*txn).await.map_err(|error| {
         let error = Error::from(error).on_conflict("users.user_name_key", taken("userName"));
         error.on_conflict("users.email_key", taken("email"))
     })?;

@@ -6,6 +6,7 @@
 pub mod account;
 mod acquaintance;
 pub mod activation;
+mod blank;
 mod bootstrap;
 mod discarding;
 mod extension;

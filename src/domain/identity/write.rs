@@ -7,6 +7,7 @@ use entity::{Channel, CodePurpose, Secret, UserStatus, registration, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::{
+    blank,
     discarding::discard,
     names,
     register::{self, Delivery, Judged, Registration},
@@ -128,7 +129,6 @@ async fn free_keys(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<R
 }
 
 fn row(ctx: &Ctx, item: &Judged, key: Key) -> user::Model {
-    let now = ctx.now();
     let (user_name_key, awaited_name_key) = match key {
         Key::Name(key) => (key, None),
         Key::Awaiting(key) => (names::waiting_key(&key, ctx.new_id()), Some(key)),
@@ -149,8 +149,6 @@ fn row(ctx: &Ctx, item: &Judged, key: Key) -> user::Model {
     } = registration;
     let phone = phone.as_deref().and_then(names::phone);
     user::Model {
-        id: ctx.new_id(),
-        user_name: user_name.clone(),
         user_name_key,
         awaited_name_key,
         name: name.clone(),
@@ -158,18 +156,11 @@ fn row(ctx: &Ctx, item: &Judged, key: Key) -> user::Model {
         family_name: family_name.clone(),
         gender: gender.clone(),
         locale: locale.clone(),
-        avatar_url: None,
-        status: UserStatus::Unverified,
         email: Some(email.address.clone()),
         email_key: Some(email.key.clone()),
-        email_verified_at: None,
-        email_proved_at: None,
         phone: phone.clone(),
         phone_key: phone,
-        phone_verified_at: None,
-        created_at: now,
-        updated_at: now,
-        last_login_at: None,
+        ..blank::account(ctx, user_name.clone())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Making and changing models.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use entity::{model, user_model};
 use sea_orm::{
@@ -42,19 +42,11 @@ pub struct ModelChange {
 pub async fn upsert(ctx: &Ctx, run: Run, changes: Vec<ModelChange>) -> Result<Vec<model::Model>> {
     ctx.actor.require(Permission::ModelUpsert, Scope::Platform)?;
     bulk::check_size("models", changes.len())?;
-    let mut faults = Vec::new();
-    let mut seen = HashSet::new();
-    for (index, change) in changes.iter().enumerate() {
-        let mut found = check(change);
-        if !seen.insert(change.uuid.trim()) {
-            found.push(Fault::invalid("uuid", "This uuid is named twice."));
-        }
-        faults.extend(found.into_iter().map(|fault| fault.of_item("models", index)));
-    }
-    bulk::refuse(faults)?;
+    let uuids: Vec<_> = changes.iter().map(|change| change.uuid.trim()).collect();
+    bulk::judge("models", "uuid", uuids.iter().zip(changes.iter().map(check)))?;
     let txn = ctx.app.db.begin().await?;
     let present = model::Entity::find()
-        .filter(model::Column::Uuid.is_in(seen))
+        .filter(model::Column::Uuid.is_in(uuids))
         .order_by_asc(model::Column::Uuid)
         // Nobody is given them meanwhile.
         .lock(LockType::Update)

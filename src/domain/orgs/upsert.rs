@@ -50,22 +50,9 @@ pub async fn upsert(
     let leaving = leaving.filter_map(|(_, key)| present.get(key).filter(|org| org.active).map(|org| org.id));
     let in_use = in_use(&txn, leaving.collect()).await?;
 
-    let mut faults = Vec::new();
-    let mut seen = HashSet::new();
-    for (index, (change, key)) in changes.iter().zip(&keys).enumerate() {
-        let before = present.get(key);
-        let mut found = check(ctx, change, before);
-        if !seen.insert(key) {
-            found.push(("code", ErrorCode::Taken, "This code is named twice."));
-        }
-        if before.is_some_and(|org| in_use.contains(&org.id)) {
-            found.push(("active", ErrorCode::InUse, "It has active members."));
-        }
-        let fault =
-            |(field, code, message)| Fault::new(code, &["organizations", &index.to_string(), field], message);
-        faults.extend(found.into_iter().map(fault));
-    }
-    bulk::refuse(faults)?;
+    let judged =
+        changes.iter().zip(&keys).map(|(change, key)| (key, check(ctx, change, present.get(key), &in_use)));
+    bulk::judge("organizations", "code", judged)?;
     let (mut rows, mut events) = (Vec::new(), Vec::new());
     for (change, key) in changes.into_iter().zip(keys) {
         let before = present.get(&key);
@@ -117,22 +104,29 @@ async fn in_use(txn: &Txn, ids: Vec<Uuid>) -> Result<HashSet<Uuid>> {
     Ok(rows.into_iter().collect())
 }
 
-type Found = (&'static str, ErrorCode, &'static str);
-
-fn check(ctx: &Ctx, change: &OrganizationChange, before: Option<&organization::Model>) -> Vec<Found> {
+fn check(
+    ctx: &Ctx,
+    change: &OrganizationChange,
+    before: Option<&organization::Model>,
+    in_use: &HashSet<Uuid>,
+) -> Vec<Fault> {
     let OrganizationChange { code, name, description, active: _, listed: _, self_registration: _ } = change;
-    let mut found = Vec::new();
     let scope = before.map_or(Scope::Platform, |org| Scope::Org(org.id));
     if !ctx.actor.may(Permission::OrgUpsert, scope) {
         // One answer, whether or not there is an organisation of this code.
-        found.push(("code", ErrorCode::NotAllowed, "You may not make or change this organisation."));
-        return found;
+        let message = "You may not make or change this organisation.";
+        return vec![Fault::new(ErrorCode::NotAllowed, &["code"], message)];
     }
-    found.extend(code_problem(code).map(|problem| ("code", ErrorCode::Invalid, problem)));
-    let problem = |text: &Change<String>| text.value().and_then(|text| names::text_problem(text));
-    found.extend(problem(name).map(|problem| ("name", ErrorCode::Invalid, problem)));
-    found.extend(problem(description).map(|problem| ("description", ErrorCode::Invalid, problem)));
-    found
+    let mut faults = Vec::new();
+    faults.extend(code_problem(code).map(|problem| Fault::invalid("code", problem)));
+    for (field, text) in [("name", name), ("description", description)] {
+        let problem = text.value().and_then(|text| names::text_problem(text));
+        faults.extend(problem.map(|problem| Fault::invalid(field, problem)));
+    }
+    if before.is_some_and(|org| in_use.contains(&org.id)) {
+        faults.push(Fault::new(ErrorCode::InUse, &["active"], "It has active members."));
+    }
+    faults
 }
 
 fn code_problem(code: &str) -> Option<&'static str> {

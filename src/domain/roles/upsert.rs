@@ -50,17 +50,9 @@ pub async fn upsert(ctx: &Ctx, run: Run, changes: Vec<RoleChange>) -> Result<Vec
         .await?;
     let present: HashMap<_, _> = present.into_iter().map(|role| (role.code_key.clone(), role)).collect();
     let in_use = scopes_in_use(&txn, &present).await?;
-    let mut faults = Vec::new();
-    let mut seen = HashSet::new();
-    for (index, change) in changes.iter().enumerate() {
-        let role = present.get(&keys[index]);
-        let mut found = check(ctx, change, role, &in_use);
-        if !seen.insert(&keys[index]) {
-            found.push(Fault::invalid("code", "This code is named twice."));
-        }
-        faults.extend(found.into_iter().map(|fault| fault.of_item("roles", index)));
-    }
-    bulk::refuse(faults)?;
+    let judged =
+        changes.iter().zip(&keys).map(|(change, key)| (key, check(ctx, change, present.get(key), &in_use)));
+    bulk::judge("roles", "code", judged)?;
     let wanted: Vec<_> =
         changes.into_iter().zip(&keys).map(|(change, key)| change.over(ctx, present.get(key))).collect();
     let differs = |role: &&role::Model| present.get(&role.code_key) != Some(*role);

@@ -25,7 +25,7 @@ use crate::{
             passwords,
         },
         events::log::{self, EventType, NewEvent},
-        identity::{discarding::discard, names},
+        identity::{blank, discarding::discard, names},
         models::service as models,
         notifications::{
             service::{self as notifications, Letter},
@@ -172,15 +172,12 @@ fn row(ctx: &Ctx, item: &Judged) -> user::Model {
     let now = ctx.now();
     user::Model {
         id: *id,
-        user_name: user.user_name.clone(),
         user_name_key: name_key.clone(),
-        awaited_name_key: None,
         name: user.name.clone(),
         given_name,
         family_name,
         gender,
         locale,
-        avatar_url: None,
         status: status.unwrap_or(UserStatus::Active),
         email: email.as_ref().map(|email| email.address.clone()),
         email_key: email.as_ref().map(|email| email.key.clone()),
@@ -190,8 +187,7 @@ fn row(ctx: &Ctx, item: &Judged) -> user::Model {
         phone_key: phone.clone(),
         phone_verified_at: phone.as_ref().map(|_| now),
         created_at: created_at.unwrap_or(now),
-        updated_at: now,
-        last_login_at: None,
+        ..blank::account(ctx, user.user_name.clone())
     }
 }
 

@@ -124,7 +124,7 @@ async fn touchable(
         let refusal = match change.id.map(|id| refusals.get(&id)) {
             None | Some(Some(ErrorCode::NotFound)) => Some((ErrorCode::NotFound, "There is no such user.")),
             Some(Some(code)) => Some((*code, "You may not change this user.")),
-            Some(None) if twice => Some((ErrorCode::Invalid, "This user is named twice.")),
+            Some(None) if twice => Some((ErrorCode::Taken, "This user is named twice.")),
             Some(None) => None,
         };
         let user = change.id.filter(|_| !twice).and_then(|id| users.remove(&id));
