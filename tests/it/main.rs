@@ -59,6 +59,7 @@ mod statements;
 mod subscriptions;
 mod support;
 mod text;
+mod themselves;
 mod tidy;
 mod too_late;
 mod update_users;

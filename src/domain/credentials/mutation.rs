@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Fault},
     graphql::{
         ContextExt,
+        afresh::Afresh,
         errors::{UserError, payload},
         guard::{InPerson, Public},
     },
@@ -54,7 +55,7 @@ impl CredentialsMutation {
             Err(fault) => Err(Error::from(fault)),
         };
         let (user, errors) = payload(outcome)?;
-        Ok(Some(ResetPasswordPayload { user: user.map(User::in_full), errors }))
+        Ok(Some(ResetPasswordPayload { user: User::themselves(ctx, user).await?, errors }))
     }
 
     /// Sets a new password in place of the current one. Your other sessions end, and so does every code and link that
@@ -181,8 +182,8 @@ fn key(
 /// What became of the reset.
 #[derive(SimpleObject)]
 pub struct ResetPasswordPayload {
-    /// Whose password it is.
-    user: Option<User>,
+    /// Whose password it is: as they see themselves, unless logins ask them for a second factor.
+    user: Option<Afresh<User>>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Fault},
     graphql::{
         ContextExt,
+        afresh::Afresh,
         errors::{UserError, payload},
         guard::Public,
         scalars::{DateTime, EmailAddress, Locale, PhoneNumber},
@@ -61,7 +62,7 @@ impl IdentityMutation {
             Err(fault) => Err(Error::from(fault)),
         };
         let (user, errors) = payload(outcome)?;
-        Ok(Some(VerifyUserPayload { user: user.map(User::in_full), errors }))
+        Ok(Some(VerifyUserPayload { user: User::themselves(ctx, user).await?, errors }))
     }
 }
 
@@ -225,8 +226,8 @@ impl VerifyUserInput {
 /// What became of the verification.
 #[derive(SimpleObject)]
 pub struct VerifyUserPayload {
-    /// The user, active now.
-    user: Option<User>,
+    /// The user, active now, as they see themselves.
+    user: Option<Afresh<User>>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }

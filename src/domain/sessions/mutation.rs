@@ -11,6 +11,7 @@ use crate::{
     domain::{credentials::factors::types::LoginChallenge, identity::types::User},
     graphql::{
         ContextExt,
+        afresh::Afresh,
         errors::{UserError, payload},
         guard::{InPerson, Public},
     },
@@ -104,10 +105,10 @@ impl From<LoginInput> for service::Login {
 /// What became of the login.
 #[derive(SimpleObject)]
 pub struct LoginPayload {
-    /// Who is logged in.
-    user: Option<User>,
+    /// Who is logged in, as they see themselves.
+    user: Option<Afresh<User>>,
     /// The session that was opened.
-    session: Option<Session>,
+    session: Option<Afresh<Session>>,
     /// The tokens.
     tokens: Option<AuthTokens>,
     /// Instead of the tokens, when a second factor is in force: answer it with `completeLogin`.
@@ -125,9 +126,10 @@ impl LoginPayload {
             None => (None, None, None, None, None),
             Some(Entered::Asked(asked)) => (None, None, None, Some((*asked).into()), None),
             Some(Entered::In(logged_in)) => {
-                let LoggedIn { user, session, tokens, device_token } = *logged_in;
-                let user = User::in_full(user);
-                (Some(user), Some(session.into()), Some(tokens.into()), None, device_token)
+                let LoggedIn { ctx, user, session, tokens, device_token } = *logged_in;
+                let session = Afresh::new(ctx.clone(), Session::from(session));
+                let user = Afresh::new(ctx, User::in_full(user));
+                (Some(user), Some(session), Some(tokens.into()), None, device_token)
             }
         };
         Self { user, session, tokens, challenge, device_token, errors }
