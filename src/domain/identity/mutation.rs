@@ -87,7 +87,8 @@ pub struct RegisterUserInput {
     gender: Option<String>,
     /// The language that the user wants to be addressed in.
     locale: Option<Locale>,
-    /// The application that the user registers with; the default one when it is left out.
+    /// The application that the user registers with; when it is left out, the one that the header `x-application-id` names,
+    /// or else the default one.
     application_id: Option<ID>,
     /// The organisation to join as `MEMBER`, once the address is proved: one that everybody may join when registering.
     org_code: Option<String>,
