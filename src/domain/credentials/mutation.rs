@@ -41,8 +41,8 @@ impl CredentialsMutation {
         Ok(Some(ForgotPasswordPayload { delivery: delivery.map(Delivery::from), errors }))
     }
 
-    /// Sets a new password with the token of a mailed link, or with a code. It works once, and ends every session. A
-    /// password that is not good enough leaves the link as it is.
+    /// Sets a new password with the token of a mailed link, or with a code. It works once, and ends every session and
+    /// every API key. A password that is not good enough leaves the link as it is.
     #[graphql(guard = "Public")]
     async fn reset_password(
         &self,
@@ -59,7 +59,7 @@ impl CredentialsMutation {
     }
 
     /// Sets a new password in place of the current one. Your other sessions end, and so does every code and link that
-    /// waits for you.
+    /// waits for you. Your API keys stay: revoke those that you do not know.
     #[graphql(guard = "InPerson")]
     async fn change_password(
         &self,
@@ -253,7 +253,8 @@ pub struct LoginWithOtpInput {
     identifier: String,
     /// The six digits.
     code: String,
-    /// The application that the user logs in to; the default one when it is left out.
+    /// The application that the user logs in to; when it is left out, the one that the header `x-application-id` names,
+    /// or else the default one.
     application_id: Option<ID>,
     /// What the user calls the device: shown in the list of sessions.
     device: Option<String>,

@@ -144,6 +144,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     }
     .insert(&*txn)
     .await?;
+    passwords::forget_failures(&txn, user.id).await?;
     let tokens = refreshing::hand_out(&txn, ctx, &signed_in, ctx.new_id(), session.idle_expires_at).await?;
     let user = identity::service::note_login(&txn, ctx, user, application_id).await?;
     let started = NewEvent::of(EventType::SessionStarted)
