@@ -20,6 +20,8 @@ pub struct RequestInfo {
     pub id: Option<String>,
     pub ip: Option<IpAddr>,
     pub user_agent: Option<String>,
+    /// The application that it names in its header, as it was sent.
+    pub application: Option<String>,
     /// Whether it was proved to come through the supergraph's router.
     pub from_router: bool,
 }

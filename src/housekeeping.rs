@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     context::Ctx,
-    domain::{api_keys, credentials::factors::challenges, limits, sessions::rotation},
+    domain::{api_keys, credentials::factors::challenges, identity, limits, sessions::rotation},
     error::Result,
 };
 
@@ -81,6 +81,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     delete::<id_token::Entity>(app, Condition::all().add(id_token::Column::ExpiresAt.lt(old))).await?;
     delete::<device_token::Entity>(app, Condition::all().add(device_token::Column::ExpiresAt.lt(now)))
         .await?;
+    identity::service::sweep_attempts(app, old).await?;
     delete::<signing_key::Entity>(app, Condition::all().add(signing_key::Column::ExpiresAt.lt(old))).await
 }
 

@@ -41,6 +41,8 @@ export const gatewayConfig = defineConfig({
       // it says.
       const authorization = context.headers?.authorization;
       if (authorization && subgraphName === 'denizen') headers.authorization = authorization;
+      const application = request.headers.get('x-application-id');
+      if (application) headers['x-application-id'] = application;
       if (routerSecret) headers['x-router-secret'] = routerSecret;
       return headers;
     },

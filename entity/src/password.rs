@@ -13,6 +13,8 @@ pub struct Model {
     pub user_id: Uuid,
     pub hash: Secret,
     pub changed_at: Timestamp,
+    /// How many wrong guesses in a row there were, from devices that are not known.
+    pub failures: i32,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
 }

@@ -2,6 +2,7 @@
 //! those follow the present. Refuses to go back: an older program works on a newer schema instead.
 
 mod m20261121_10_applications;
+mod m20261121_12_failures;
 mod m20261121_1_core;
 mod m20261121_2_people;
 mod m20261121_5_guessing;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_8_factors::Factors),
             Box::new(m20261121_9_proved::Proved),
             Box::new(m20261121_10_applications::Applications),
+            Box::new(m20261121_12_failures::Failures),
         ]
     }
 

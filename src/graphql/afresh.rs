@@ -1,7 +1,8 @@
-//! An item of a stream, resolved for the caller as they are when it is delivered.
+//! What is resolved for the caller as they are by now, and not as they were when the request began.
 //!
 //! async-graphql gives every item of a subscription the context in which the subscription began. Hours later the caller
-//! may hold other grants: what is below an item must not be resolved with those of the beginning.
+//! may hold other grants: what is below an item must not be resolved with those of the beginning. And whoever logs in
+//! began as nobody: what is below the answer is for whom they have proved to be.
 
 use std::borrow::Cow;
 

@@ -18,6 +18,9 @@ use crate::{app::App, config::Network, context::RequestInfo, crypto};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Names the application of requests whose input does not.
+const APPLICATION: HeaderName = HeaderName::from_static("x-application-id");
+
 pub fn around(routes: Router, app: Arc<App>) -> Router {
     routes.layer(from_fn_with_state(app, watch))
 }
@@ -66,8 +69,17 @@ fn origin(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestInfo {
         ip: if believed { forwarded_for(headers, proxies).or(peer) } else { peer }
             .map(|ip| ip.to_canonical()),
         user_agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).map(shortened),
+        application: application(headers),
         from_router,
     }
+}
+
+/// What stands in `X-Application-Id`. What cannot be read, or stands there twice, is no application's id, and not the same
+/// as naming none.
+fn application(headers: &HeaderMap) -> Option<String> {
+    let mut named = headers.get_all(APPLICATION).iter();
+    let first = named.next()?.to_str().unwrap_or_default().trim().to_owned();
+    Some(if named.next().is_some() { String::new() } else { first })
 }
 
 fn trusted(proxies: &[Network], address: IpAddr) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use denizen::{domain::api_keys, ids};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, PASSWORD, World};
+use crate::support::{Answer, Client, PASSWORD, World, token_and_code};
 
 const CREATE: &str = "mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) {
     secret apiKey { id name prefix scopes lastUsedAt expiresAt } errors { code path } } }";
@@ -186,5 +186,37 @@ async fn token_info_knows_tokens_and_keys_and_nothing_else() {
                 json!({ "active": false, "kind": null, "expiresAt": null, "scopes": [], "user": null })
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_password_keeps_the_keys_and_a_reset_one_ends_them() {
+    const NEW: &str = "seven umbrellas in may";
+    for world in World::each().await {
+        let ada = world.user("ada").await;
+        let (program, _) = key(&world, &ada, &[]).await;
+        let (others, _) = key(&world, &world.user("bob").await, &[]).await;
+        let document = "mutation ($old: String!, $new: String!) { changePassword(input: {
+            currentPassword: $old, newPassword: $new }) { errors { code path } } }";
+        let changed = ada.run_with(document, json!({ "old": PASSWORD, "new": NEW })).await;
+        assert_eq!(changed.faults("changePassword"), [""; 0]);
+        assert_eq!(program.run("{ me { userName } }").await.ok("/me/userName"), "ada");
+        let instance = world.another_instance().await.with_token(program.token.as_deref().expect("a key"));
+        assert_eq!(instance.run("{ me { userName } }").await.ok("/me/userName"), "ada");
+        let forgot = "mutation { forgotPassword(input: { identifier: \"ada\" }) { errors { code } } }";
+        let asked = world.anonymous().run(forgot).await;
+        assert_eq!(asked.faults("forgotPassword"), [""; 0]);
+        let mails = world.mails_to("ada@example.org").await;
+        let mail = mails.iter().find(|mail| mail.subject == "Set a new password").expect("a mail");
+        let document = "mutation ($token: String!, $new: String!) { resetPassword(input: { token: $token, newPassword: $new }) {
+            user { apiKeys { totalCount } } errors { code path } } }";
+        let variables = json!({ "token": token_and_code(mail).0, "new": PASSWORD });
+        let reset = world.anonymous().run_with(document, variables).await;
+        assert_eq!(reset.ok("/resetPassword/user/apiKeys/totalCount"), 0);
+        assert_eq!(program.run("{ __typename }").await.status, 401, "here at once");
+        world.pass(Duration::from_secs(2));
+        assert_eq!(instance.run("{ __typename }").await.status, 401, "everywhere within two seconds");
+        assert_eq!(others.run("{ me { userName } }").await.ok("/me/userName"), "bob");
+        assert_eq!(world.events_of("api_key.revoked").await, [json!({ "reason": "password_reset" })]);
     }
 }

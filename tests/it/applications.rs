@@ -241,3 +241,46 @@ async fn the_default_application_stays_on() {
         assert_eq!(root.run("{ __typename }").await.status, 200);
     }
 }
+
+/// The application that the access token names.
+fn client_id(answer: &Answer, mutation: &str) -> String {
+    let token = text(answer, &format!("/{mutation}/tokens/accessToken"));
+    let claims = token.split('.').nth(1).expect("claims");
+    let claims = data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).expect("base64");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    claims["client_id"].as_str().expect("an application").to_owned()
+}
+
+#[tokio::test]
+async fn the_header_names_the_application_where_the_input_does_not() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        world.user("ada").await;
+        let (reader, writer, off) =
+            (made(&root, "Reader").await, made(&root, "Writer").await, made(&root, "Off").await);
+        update(&root, json!({ "applicationId": off, "active": false })).await.ok("/updateApplication");
+        let log_in = async |client: &Client, app: Option<&str>| {
+            client.run_with(LOGIN, json!({ "who": "ada", "password": PASSWORD, "app": app })).await
+        };
+        let of = |app: &str| world.anonymous().with_header("X-Application-Id", app);
+        assert_eq!(client_id(&log_in(&of(&reader), None).await, "login"), reader);
+        assert_eq!(
+            client_id(&log_in(&of(&reader), Some(&writer)).await, "login"),
+            writer,
+            "the input comes first"
+        );
+        let default = client_id(&log_in(&world.anonymous(), None).await, "login");
+        assert!(default != reader && default != writer);
+        let twice = of(&reader).with_header("x-application-id", &writer);
+        let nobodys = [of(&off), of(""), of("nonsense"), of("app_01jd0000000000000000000000"), twice];
+        for client in nobodys {
+            assert_eq!(log_in(&client, None).await.faults("login"), ["NOT_FOUND at [applicationId]"]);
+            let document = "mutation { registerUser(input: { email: \"eve@example.org\", password: \"tinte kanne wolke\" }) {
+                errors { code path } } }";
+            let answer = client.run(document).await;
+            assert_eq!(answer.faults("registerUser"), ["NOT_FOUND at [applicationId]"]);
+            let document = "mutation { loginWithOtp(input: { identifier: \"ada\", code: \"000000\" }) { errors { code path } } }";
+            assert_eq!(client.run(document).await.faults("loginWithOtp"), ["NOT_FOUND at [applicationId]"]);
+        }
+    }
+}

@@ -11,6 +11,7 @@ const ARGON: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA
 async fn import(world: &World, user_id: Uuid, hash: &str) {
     let txn = world.app.db.begin().await.expect("a transaction");
     let row = password::ActiveModel {
+        failures: Set(0),
         user_id: Set(user_id),
         hash: Set(Secret::from(hash.as_bytes().to_vec())),
         changed_at: Set(world.system().now()),

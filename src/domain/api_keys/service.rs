@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use entity::{Timestamp, api_key};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, Select, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QuerySelect, Select, Set,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,6 +14,7 @@ use crate::{
     authz::{Permission, PermissionSet, SignedIn},
     context::Ctx,
     crypto,
+    db::Txn,
     domain::{
         credentials::proofs,
         events::log::{self, EventType, NewEvent},
@@ -131,6 +134,21 @@ pub async fn revoke(ctx: &Ctx, key_id: Option<Uuid>) -> Result<Uuid> {
     txn.commit().await?;
     ctx.app.live_keys.forget_users(&[caller.user_id]);
     Ok(id)
+}
+
+/// Revokes all keys of this person, whose password was reset. Once it is committed, let `live_keys` forget them.
+pub async fn revoke_all(txn: &Txn, ctx: &Ctx, user_id: Uuid) -> Result<()> {
+    let keys: Vec<Uuid> =
+        of(user_id).select_only().column(api_key::Column::Id).into_tuple().all(&**txn).await?;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user_id)).exec(&**txn).await?;
+    let event = |id: Uuid| {
+        let event = NewEvent::of(EventType::ApiKeyRevoked).on(Kind::ApiKey, id).on(Kind::User, user_id);
+        event.with(json!({ "reason": "password_reset" }))
+    };
+    log::record_all(txn, ctx, keys.into_iter().map(event).collect()).await
 }
 
 /// What the key was made for. What its user does not hold any more, it does not either.

@@ -21,7 +21,8 @@ use crate::{
     page::{self, Page, PageArgs, Sort},
 };
 
-/// The active application with this public id, or the default one when none is named.
+/// The active application with this public id, or with the one that the request's header names, or the default one when
+/// none is named.
 pub async fn named(ctx: &Ctx, id: Option<&str>) -> Result<Uuid> {
     let found = named_all(ctx, &[id]).await?.into_iter().next();
     Ok(found.unwrap_or_else(|| Err(no_such_application()))?)
@@ -29,8 +30,11 @@ pub async fn named(ctx: &Ctx, id: Option<&str>) -> Result<Uuid> {
 
 /// The same of each of these, in one statement.
 pub async fn named_all(ctx: &Ctx, texts: &[Option<&str>]) -> Result<Vec<Result<Uuid, Fault>>> {
-    let ids: Vec<_> =
-        texts.iter().map(|text| text.map(|text| ids::decode_as(Kind::Application, text))).collect();
+    let of_request = ctx.request.application.as_deref();
+    let ids: Vec<_> = texts
+        .iter()
+        .map(|text| text.or(of_request).map(|text| ids::decode_as(Kind::Application, text)))
+        .collect();
     let known: BTreeSet<_> = ids.iter().flatten().flatten().copied().collect();
     let active: HashSet<Uuid> = if known.is_empty() {
         HashSet::new()

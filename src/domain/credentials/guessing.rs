@@ -4,14 +4,14 @@
 use entity::{CodePurpose, one_time_code as code};
 use uuid::Uuid;
 
-use super::codes;
+use super::{codes, refusals};
 use crate::{
     context::Ctx,
     domain::{
         identity,
         limits::{rules, service as limits},
     },
-    error::{ErrorCode, Result},
+    error::{Error, ErrorCode, Fault, Result},
 };
 
 /// The right code for `identifier`, not spent yet; or the fault that says no more than it must. `candidates` are those
@@ -24,8 +24,9 @@ pub async fn guess(
     guess: &str,
 ) -> Result<code::Model> {
     let subject = subject(what, identifier);
-    limits::for_source(ctx, &rules::SOURCE).await?;
-    limits::for_person(ctx, &rules::GUESS, &subject).await?;
+    let named = candidates.first().filter(|_| candidates.len() == 1).map(|(id, _)| *id);
+    refusals::bounded_source(ctx).await?;
+    refusals::bounded(ctx, &rules::GUESS, &subject, named).await?;
     let mut answer = Err(ErrorCode::WrongCode);
     for (user_id, purpose) in candidates {
         answer = codes::check_code(ctx, *user_id, *purpose, guess.trim()).await?;
@@ -48,6 +49,12 @@ pub async fn guess(
             Err(identity::service::refusal(told, "code").into())
         }
     }
+}
+
+/// Whether it was a wrong code, and not a limit.
+pub fn is_wrong(error: &Error) -> bool {
+    let wrong = |fault: &Fault| matches!(fault.code, ErrorCode::WrongCode | ErrorCode::Expired);
+    matches!(error, Error::Faults(faults) if faults.iter().all(wrong))
 }
 
 /// A new code was asked for: it may be guessed at anew.

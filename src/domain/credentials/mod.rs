@@ -5,6 +5,7 @@
 //! stranger whether there is somebody to send a code to.
 
 pub mod codes;
+mod common;
 pub mod factors;
 pub mod foreign;
 pub mod guessing;
@@ -15,4 +16,5 @@ pub mod otp;
 pub mod passwords;
 pub mod policy;
 pub mod proofs;
+pub mod refusals;
 pub mod reset;

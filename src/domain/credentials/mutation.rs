@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Fault},
     graphql::{
         ContextExt,
+        afresh::Afresh,
         errors::{UserError, payload},
         guard::{InPerson, Public},
     },
@@ -40,8 +41,8 @@ impl CredentialsMutation {
         Ok(Some(ForgotPasswordPayload { delivery: delivery.map(Delivery::from), errors }))
     }
 
-    /// Sets a new password with the token of a mailed link, or with a code. It works once, and ends every session. A
-    /// password that is not good enough leaves the link as it is.
+    /// Sets a new password with the token of a mailed link, or with a code. It works once, and ends every session and
+    /// every API key. A password that is not good enough leaves the link as it is.
     #[graphql(guard = "Public")]
     async fn reset_password(
         &self,
@@ -54,11 +55,11 @@ impl CredentialsMutation {
             Err(fault) => Err(Error::from(fault)),
         };
         let (user, errors) = payload(outcome)?;
-        Ok(Some(ResetPasswordPayload { user: user.map(User::in_full), errors }))
+        Ok(Some(ResetPasswordPayload { user: User::themselves(ctx, user).await?, errors }))
     }
 
     /// Sets a new password in place of the current one. Your other sessions end, and so does every code and link that
-    /// waits for you.
+    /// waits for you. Your API keys stay: revoke those that you do not know.
     #[graphql(guard = "InPerson")]
     async fn change_password(
         &self,
@@ -181,8 +182,8 @@ fn key(
 /// What became of the reset.
 #[derive(SimpleObject)]
 pub struct ResetPasswordPayload {
-    /// Whose password it is.
-    user: Option<User>,
+    /// Whose password it is: as they see themselves, unless logins ask them for a second factor.
+    user: Option<Afresh<User>>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }
@@ -252,7 +253,8 @@ pub struct LoginWithOtpInput {
     identifier: String,
     /// The six digits.
     code: String,
-    /// The application that the user logs in to; the default one when it is left out.
+    /// The application that the user logs in to; when it is left out, the one that the header `x-application-id` names,
+    /// or else the default one.
     application_id: Option<ID>,
     /// What the user calls the device: shown in the list of sessions.
     device: Option<String>,

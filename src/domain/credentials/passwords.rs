@@ -2,7 +2,7 @@
 
 use entity::{Secret, Timestamp, password};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, Set,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -16,9 +16,14 @@ use crate::{
 
 /// Sets the password; an earlier one is gone.
 pub async fn set(txn: &Txn, ctx: &Ctx, user_id: Uuid, hash: Secret) -> Result<()> {
-    let row = password::ActiveModel { user_id: Set(user_id), hash: Set(hash), changed_at: Set(ctx.now()) };
+    let row = password::ActiveModel {
+        user_id: Set(user_id),
+        hash: Set(hash),
+        changed_at: Set(ctx.now()),
+        failures: Set(0),
+    };
     let replace = OnConflict::column(password::Column::UserId)
-        .update_columns([password::Column::Hash, password::Column::ChangedAt])
+        .update_columns([password::Column::Hash, password::Column::ChangedAt, password::Column::Failures])
         .to_owned();
     password::Entity::insert(row).on_conflict(replace).exec_without_returning(&**txn).await?;
     Ok(())
@@ -33,6 +38,7 @@ pub async fn set_first(txn: &Txn, ctx: &Ctx, hashes: Vec<(Uuid, Secret)>) -> Res
         user_id: Set(user_id),
         hash: Set(hash),
         changed_at: Set(ctx.now()),
+        failures: Set(0),
     };
     password::Entity::insert_many(hashes.into_iter().map(row)).exec_without_returning(&**txn).await?;
     Ok(())
@@ -43,6 +49,7 @@ pub async fn replace(txn: &Txn, ctx: &Ctx, user_id: Uuid, old: &Secret, new: Sec
     let replaced = password::Entity::update_many()
         .col_expr(password::Column::Hash, Expr::value(new))
         .col_expr(password::Column::ChangedAt, Expr::value(ctx.now()))
+        .col_expr(password::Column::Failures, Expr::value(0))
         .filter(password::Column::UserId.eq(user_id))
         .filter(password::Column::Hash.eq(old.clone()))
         .exec(&**txn)
@@ -71,6 +78,48 @@ pub async fn renew(ctx: &Ctx, user_id: Uuid, password: &str, hash: &Secret) -> R
 
 pub async fn hash_of<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<Secret>> {
     Ok(password::Entity::find_by_id(user_id).one(db).await?.map(|row| row.hash))
+}
+
+/// So many wrong guesses in a row, and the password alone lets nobody in any more from a device that is not known. With
+/// those that may be under way at that moment (ten for each name, address and number), they are a hundred: NIST SP 800-63B,
+/// 3.2.2. (ADR 0045.)
+pub const MOST_FAILURES: i32 = 70;
+
+/// The hash, and whether it was guessed at too often.
+pub async fn hash_and_state<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<(Secret, State)>> {
+    let row = password::Entity::find_by_id(user_id).one(db).await?;
+    let state = |failures| if failures >= MOST_FAILURES { State::WornOut } else { State::Good };
+    Ok(row.map(|row| (row.hash, state(row.failures))))
+}
+
+/// What a password is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Good,
+    /// Guessed at too often: from a device that is not known, it proves nothing.
+    WornOut,
+}
+
+/// One more wrong guess in a row. For nobody it does as much, and changes nothing: that must not be told by time.
+pub async fn count_failure(txn: &Txn, user_id: Option<Uuid>) -> Result<()> {
+    password::Entity::update_many()
+        .col_expr(password::Column::Failures, Expr::col(password::Column::Failures).add(1))
+        .filter(password::Column::UserId.eq(user_id.unwrap_or_default()))
+        .filter(password::Column::Failures.lt(MOST_FAILURES))
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}
+
+/// The person was here: what others guessed before is over.
+pub async fn forget_failures(txn: &Txn, user_id: Uuid) -> Result<()> {
+    password::Entity::update_many()
+        .col_expr(password::Column::Failures, Expr::value(0))
+        .filter(password::Column::UserId.eq(user_id))
+        .filter(password::Column::Failures.gt(0))
+        .exec(&**txn)
+        .await?;
+    Ok(())
 }
 
 /// When the password was set; `None` for who has none.

@@ -1,6 +1,7 @@
 //! Which passwords are good enough: long enough, whole, not common, not made of the account's own data. There are no
 //! rules about which characters must occur; they make passwords worse.
 
+use super::common;
 use crate::error::{ErrorCode, Fault};
 
 pub const SHORTEST: usize = 8;
@@ -52,7 +53,8 @@ pub fn judge(field: &str, password: &str, own_data: &[String]) -> Result<(), Fau
     let head: String = letters.iter().take(LOOKED_AT).collect();
     let tail: String = letters.iter().skip(letters.len().saturating_sub(LOOKED_AT)).collect();
     let good = |part: &str| u8::from(zxcvbn::zxcvbn(part, &own).score()) >= 2;
-    if good(&head) || (letters.len() > LOOKED_AT && good(&tail)) {
+    let known = common::is_common(password);
+    if !known && (good(&head) || (letters.len() > LOOKED_AT && good(&tail))) {
         return Ok(());
     }
     let message =

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use entity::{proof, session};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::passwords;
+use super::{passwords, refusals};
 use crate::{
     authz::SignedIn,
     context::Ctx,
@@ -111,7 +112,7 @@ pub async fn confirm(ctx: &Ctx, password: Option<&str>, proof: Option<&str>) -> 
 pub async fn check_password(ctx: &Ctx, user_id: Uuid, field: &str, password: &str) -> Result<()> {
     signed_in(ctx)?;
     let subject = user_id.to_string();
-    limits::for_person(ctx, &rules::CONFIRM, &subject).await?;
+    refusals::bounded(ctx, &rules::CONFIRM, &subject, Some(user_id)).await?;
     let hash = passwords::hash_of(ctx.app.db.read(), user_id).await?;
     let right = match ctx.app.hasher.verify(password, hash.as_ref()).await {
         Ok(right) => right,
@@ -122,6 +123,7 @@ pub async fn check_password(ctx: &Ctx, user_id: Uuid, field: &str, password: &st
         }
     };
     if !right {
+        refusals::note(ctx, Some(user_id), json!({ "confirmation": "PASSWORD" })).await?;
         return Err(Fault::new(ErrorCode::WrongCredentials, &[field], "This is not your password.").into());
     }
     limits::give_back(ctx, &rules::CONFIRM, &subject).await

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Fault},
     graphql::{
         ContextExt,
+        afresh::Afresh,
         errors::{UserError, payload},
         guard::Public,
         scalars::{DateTime, EmailAddress, Locale, PhoneNumber},
@@ -61,7 +62,7 @@ impl IdentityMutation {
             Err(fault) => Err(Error::from(fault)),
         };
         let (user, errors) = payload(outcome)?;
-        Ok(Some(VerifyUserPayload { user: user.map(User::in_full), errors }))
+        Ok(Some(VerifyUserPayload { user: User::themselves(ctx, user).await?, errors }))
     }
 }
 
@@ -86,7 +87,8 @@ pub struct RegisterUserInput {
     gender: Option<String>,
     /// The language that the user wants to be addressed in.
     locale: Option<Locale>,
-    /// The application that the user registers with; the default one when it is left out.
+    /// The application that the user registers with; when it is left out, the one that the header `x-application-id` names,
+    /// or else the default one.
     application_id: Option<ID>,
     /// The organisation to join as `MEMBER`, once the address is proved: one that everybody may join when registering.
     org_code: Option<String>,
@@ -225,8 +227,8 @@ impl VerifyUserInput {
 /// What became of the verification.
 #[derive(SimpleObject)]
 pub struct VerifyUserPayload {
-    /// The user, active now.
-    user: Option<User>,
+    /// The user, active now, as they see themselves.
+    user: Option<Afresh<User>>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }

@@ -19,6 +19,7 @@ use crate::{
     domain::{
         applications,
         credentials::{codes, policy},
+        limits::{rules, service as limits},
         notifications::{service::Notice, template::Template},
         orgs::service::{self as orgs, Plan, Wish},
     },
@@ -55,6 +56,7 @@ pub const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
     let judged = one(judge_all(ctx, vec![registration]).await?)?.map_err(Error::Faults)?;
+    limits::for_source(ctx, &rules::REGISTER_SOURCE).await?;
     let hash = ctx.app.hasher.hash(&judged.registration.password, ctx.app.random.as_ref()).await?;
     let written = write::all(ctx, &[(judged, hash)]).await;
     let written = written.map_err(|error| error.on_conflict("users.user_name_key", taken()))?;

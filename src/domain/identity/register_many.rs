@@ -10,6 +10,7 @@ use super::{
 use crate::{
     bulk,
     context::Ctx,
+    domain::limits::{rules, service as limits},
     error::{Error, ErrorCode, Fault, Result},
 };
 
@@ -24,6 +25,7 @@ pub async fn register_many(ctx: &Ctx, registrations: Vec<Registration>) -> Resul
         return Err(Fault::new(ErrorCode::TooManyItems, &["users"], message).into());
     }
     let judged = judge_all(ctx, registrations).await?;
+    limits::several_for_source(ctx, &rules::REGISTER_SOURCE, judged.len()).await?;
     let mut items = Vec::with_capacity(judged.len());
     for item in judged {
         // One after the other: a bulk call takes one place in the hashing pool, like everybody else.

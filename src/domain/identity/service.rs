@@ -12,6 +12,7 @@ use super::names;
 pub use super::{
     acquaintance::{Seen, seen_through},
     bootstrap::{NewAdmin, create_super_admin, ensure_super_admin, good_enough},
+    discarding::sweep as sweep_attempts,
     extension::make_extension_user,
     finders::{
         UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list,

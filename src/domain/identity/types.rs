@@ -24,10 +24,11 @@ use crate::{
             members::types::MembershipConnection, types::Organization,
         },
         roles::{loaders::RolesOf, types::Role},
-        sessions::types::SessionConnection,
+        sessions::{entering, types::SessionConnection},
     },
     graphql::{
         ContextExt,
+        afresh::Afresh,
         ahead::Ahead,
         connection::PageInfo,
         guard::{Private, Sees},
@@ -64,6 +65,15 @@ impl User {
     /// As the users themselves, and those who administer them, see them.
     pub fn in_full(row: user::Model) -> Self {
         Self(UserObject { row: Arc::new(row), sees: Sees::Everything, ahead: Ahead::default() })
+    }
+
+    /// The same, where the caller has just proved to be this person, and is not signed in as them.
+    pub async fn themselves(ctx: &Context<'_>, row: Option<user::Model>) -> Result<Option<Afresh<Self>>> {
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let proved = entering::as_proved(ctx.ctx()?, &row).await?;
+        Ok(Some(Afresh::new(proved, Self::in_full(row))))
     }
 
     /// Many of them, with what is selected below them: one statement for each relation.

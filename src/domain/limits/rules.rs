@@ -35,6 +35,12 @@ pub const GUESS: Rule = Rule { name: "guess", burst: 5, every: Duration::from_mi
 pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(10) };
 /// Messages that one address of the network asks for, whoever gets them.
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };
+/// Accounts that are opened from one address of the network: each sends a mail to whoever has the address that is given.
+/// An office, or a class, behind one address may register at once.
+pub const REGISTER_SOURCE: Rule =
+    Rule { name: "register-source", burst: 100, every: Duration::from_secs(12) };
+/// What the log says of a limit that refuses: once an hour for each subject, however often it refuses.
+pub const TOLD: Rule = Rule { name: "told", burst: 1, every: Duration::from_hours(1) };
 /// Logins with a passkey that are begun from one address of the network: each costs a row.
 pub const PASSKEY: Rule = Rule { name: "passkey", burst: 100, every: Duration::from_secs(2) };
 /// How often an organisation's administrator may run into accounts that they cannot see.

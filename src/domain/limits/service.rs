@@ -21,11 +21,16 @@ use crate::{
 /// Takes one attempt, or says how long to wait for the next. It is taken in a transaction of its own: it stands
 /// whatever becomes of the rest.
 pub async fn take(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<Result<(), Duration>> {
+    take_several(ctx, rule, subject, 1).await
+}
+
+/// So many at once, or none of them.
+async fn take_several(ctx: &Ctx, rule: &Rule, subject: &str, count: u32) -> Result<Result<(), Duration>> {
     if ctx.app.config.server.rate_limits == Switch::Off {
         return Ok(Ok(()));
     }
     let (key, now) = (key(rule, subject), ctx.now());
-    let (every, whole) = (rule.every, rule.whole());
+    let (every, whole) = (rule.every.saturating_mul(count), rule.whole());
     let txn = ctx.app.db.begin().await?;
     let sql = "INSERT INTO attempts (key, free_at) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE \
                SET free_at = CASE WHEN attempts.free_at > $3 THEN attempts.free_at ELSE $3 END + $4 \
@@ -89,10 +94,22 @@ pub async fn for_unseen(ctx: &Ctx, times: usize) -> Result<()> {
 
 /// One more attempt from where the request comes from, or the refusal that says when.
 pub async fn for_source(ctx: &Ctx, rule: &Rule) -> Result<()> {
+    several_for_source(ctx, rule, 1).await
+}
+
+/// So many more at once, or the refusal of all of them.
+pub async fn several_for_source(ctx: &Ctx, rule: &Rule, count: usize) -> Result<()> {
     let Some(source) = source(ctx) else {
         return Ok(());
     };
-    take(ctx, rule, &source).await?.map_err(Error::rate_limited)
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    take_several(ctx, rule, &source, count).await?.map_err(Error::rate_limited)
+}
+
+/// Whether it is news that the rule refuses this subject, or, without one, the source of the request.
+pub async fn is_news(ctx: &Ctx, rule: &Rule, subject: Option<&str>) -> Result<bool> {
+    let subject = subject.map(str::to_owned).or_else(|| source(ctx)).unwrap_or_default();
+    Ok(take(ctx, &rules::TOLD, &format!("{} {subject}", rule.name)).await?.is_ok())
 }
 
 /// The attempt from where the request comes from was a right one.

@@ -15,7 +15,10 @@ use crate::{
     db::Txn,
     domain::{
         applications,
-        credentials::{factors::asking, passwords},
+        credentials::{
+            factors::{asking, service as factors},
+            passwords,
+        },
         events::log::{self, EventType, NewEvent},
         identity,
     },
@@ -57,6 +60,8 @@ pub struct Entering {
 }
 
 pub struct LoggedIn {
+    /// The same request, asked by whoever has just come in.
+    pub ctx: Ctx,
     pub user: user::Model,
     pub session: session::Model,
     pub tokens: TokenPair,
@@ -139,6 +144,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     }
     .insert(&*txn)
     .await?;
+    passwords::forget_failures(&txn, user.id).await?;
     let tokens = refreshing::hand_out(&txn, ctx, &signed_in, ctx.new_id(), session.idle_expires_at).await?;
     let user = identity::service::note_login(&txn, ctx, user, application_id).await?;
     let started = NewEvent::of(EventType::SessionStarted)
@@ -147,5 +153,25 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
         .with(json!({ "how": how.as_str() }));
     log::record(&txn, ctx, started).await?;
     txn.commit().await?;
-    Ok(LoggedIn { user, session, tokens, device_token: Some(device_token) })
+    Ok(LoggedIn { ctx: ctx.clone(), user, session, tokens, device_token: Some(device_token) })
+}
+
+/// The same request, asked by somebody who has proved who they are in another way than by coming in: they are shown what
+/// a login would show them at once. It opens nothing that asks for more, such as a second factor, or for an active account.
+pub async fn as_proved(ctx: &Ctx, user: &user::Model) -> Result<Ctx> {
+    let more = user.status != UserStatus::Active
+        || factors::in_force_since(ctx.app.db.read(), user.id).await?.is_some();
+    if more || ctx.actor.user_id() == Some(user.id) {
+        return Ok(ctx.clone());
+    }
+    let signed_in = SignedIn {
+        user_id: user.id,
+        user_name: user.user_name.clone(),
+        // There is none.
+        session_id: Uuid::nil(),
+        application_id: ctx.app.default_application,
+        authenticated_at: ctx.now(),
+        grants: live::grants_of(&ctx.app, user.id).await?,
+    };
+    Ok(ctx.acting_as(Actor::User(Arc::new(signed_in))))
 }

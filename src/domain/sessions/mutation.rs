@@ -11,6 +11,7 @@ use crate::{
     domain::{credentials::factors::types::LoginChallenge, identity::types::User},
     graphql::{
         ContextExt,
+        afresh::Afresh,
         errors::{UserError, payload},
         guard::{InPerson, Public},
     },
@@ -85,7 +86,8 @@ pub struct LoginInput {
     identifier: String,
     /// The whole password, byte for byte.
     password: String,
-    /// The application that the user logs in to; the default one when it is left out.
+    /// The application that the user logs in to; when it is left out, the one that the header `x-application-id` names,
+    /// or else the default one.
     application_id: Option<ID>,
     /// What the user calls the device: shown in the list of sessions.
     device: Option<String>,
@@ -104,10 +106,10 @@ impl From<LoginInput> for service::Login {
 /// What became of the login.
 #[derive(SimpleObject)]
 pub struct LoginPayload {
-    /// Who is logged in.
-    user: Option<User>,
+    /// Who is logged in, as they see themselves.
+    user: Option<Afresh<User>>,
     /// The session that was opened.
-    session: Option<Session>,
+    session: Option<Afresh<Session>>,
     /// The tokens.
     tokens: Option<AuthTokens>,
     /// Instead of the tokens, when a second factor is in force: answer it with `completeLogin`.
@@ -125,9 +127,10 @@ impl LoginPayload {
             None => (None, None, None, None, None),
             Some(Entered::Asked(asked)) => (None, None, None, Some((*asked).into()), None),
             Some(Entered::In(logged_in)) => {
-                let LoggedIn { user, session, tokens, device_token } = *logged_in;
-                let user = User::in_full(user);
-                (Some(user), Some(session.into()), Some(tokens.into()), None, device_token)
+                let LoggedIn { ctx, user, session, tokens, device_token } = *logged_in;
+                let session = Afresh::new(ctx.clone(), Session::from(session));
+                let user = Afresh::new(ctx, User::in_full(user));
+                (Some(user), Some(session), Some(tokens.into()), None, device_token)
             }
         };
         Self { user, session, tokens, challenge, device_token, errors }

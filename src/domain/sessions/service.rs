@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use entity::{Secret, UserStatus, user};
+use entity::{UserStatus, user};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -18,10 +19,11 @@ pub use super::{
 };
 use crate::{
     authz::{Actor, SignedIn},
+    config::Switch,
     context::Ctx,
     domain::{
         api_keys, applications,
-        credentials::passwords,
+        credentials::{passwords, refusals},
         events::log::{self, EventType, NewEvent},
         identity::{self, names},
         limits::{
@@ -51,16 +53,20 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
-    limits::for_source(ctx, &rules::SOURCE).await?;
+    refusals::bounded_source(ctx).await?;
     let user = identity::service::find_by_identifier(ctx, &identifier).await?;
     let guess = Guess::at(ctx, &identifier, user.as_ref(), device_token.as_deref()).await?;
-    limits::for_person(ctx, guess.rule, &guess.subject).await?;
-    let hash: Option<Secret> = match &user {
-        Some(user) => passwords::hash_of(ctx.app.db.read(), user.id).await?,
+    let user_id = user.as_ref().map(|user| user.id);
+    refusals::bounded(ctx, guess.rule, &guess.subject, user_id).await?;
+    let found = match user_id {
+        Some(id) => passwords::hash_and_state(ctx.app.db.read(), id).await?,
         None => None,
     };
+    let (hash, state) = found.unzip();
+    let worn_out = guess.is_worn_out(ctx, state);
     let right = match ctx.app.hasher.verify(&password, hash.as_ref()).await {
-        Ok(right) => right,
+        // A worn-out password is looked at like every other, and answered like a wrong one: nobody learns that it is.
+        Ok(right) => right && !worn_out,
         Err(error) => {
             // Nothing was looked at: it was no attempt.
             guess.give_back(ctx).await?;
@@ -82,11 +88,11 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
             entered.await.map_err(|error| error.on_gone(wrong_credentials()))
         }
         Some(user) if right && user.status == UserStatus::Deactivated => {
-            refuse(ctx, Some(user.id)).await?;
+            refusals::note(ctx, Some(user.id), json!({})).await?;
             Err(Fault::new(ErrorCode::Inactive, &[], "This account is deactivated.").into())
         }
-        other => {
-            refuse(ctx, other.map(|user| user.id)).await?;
+        _ => {
+            guess.failed(ctx, user_id, worn_out).await?;
             Err(wrong_credentials().into())
         }
     }
@@ -118,20 +124,32 @@ impl Guess {
         Ok(Self { rule: &rules::LOGIN, subject: names::identifier_key(identifier) })
     }
 
+    /// From a device that is known, the password counts however often others guessed at it.
+    fn is_worn_out(&self, ctx: &Ctx, state: Option<passwords::State>) -> bool {
+        let limited = ctx.app.config.server.rate_limits == Switch::On;
+        limited && self.rule.name == rules::LOGIN.name && state == Some(passwords::State::WornOut)
+    }
+
+    async fn failed(&self, ctx: &Ctx, user_id: Option<Uuid>, worn_out: bool) -> Result<()> {
+        let txn = ctx.app.db.begin().await?;
+        if self.rule.name == rules::LOGIN.name {
+            passwords::count_failure(&txn, user_id).await?;
+        }
+        let mut event = NewEvent::of(EventType::SessionRefused);
+        if let Some(id) = user_id {
+            event = event.on(Kind::User, id);
+        }
+        if worn_out {
+            event = event.with(json!({ "limit": "failures-in-a-row" }));
+        }
+        log::record(&txn, ctx, event).await?;
+        txn.commit().await
+    }
+
     async fn give_back(&self, ctx: &Ctx) -> Result<()> {
         limits::give_back(ctx, self.rule, &self.subject).await?;
         limits::give_back_source(ctx, &rules::SOURCE).await
     }
-}
-
-async fn refuse(ctx: &Ctx, user_id: Option<Uuid>) -> Result<()> {
-    let txn = ctx.app.db.begin().await?;
-    let mut event = NewEvent::of(EventType::SessionRefused);
-    if let Some(id) = user_id {
-        event = event.on(Kind::User, id);
-    }
-    log::record(&txn, ctx, event).await?;
-    txn.commit().await
 }
 
 /// Who shows this access token: an error of its own kind when it is not one in force.

@@ -152,6 +152,27 @@ async fn a_name_that_is_nobodys_is_offered_what_looks_like_passkeys() {
 }
 
 #[tokio::test]
+async fn what_is_offered_to_nobody_hangs_on_no_spelling() {
+    for world in World::each().await {
+        let offered = async |name: &str| {
+            let started = start(&world.anonymous(), Some(name)).await;
+            started["options"]["publicKey"]["allowCredentials"].clone()
+        };
+        let spellings = [
+            ["nobody", " NoBody ", "ｎｏｂｏｄｙ"],
+            ["nobody@example.org", "Nobody@EXAMPLE.org", " nobody@example.org"],
+            ["+491701234567", "+49 170 1234567", "+49-170-123-4567"],
+        ];
+        for [one, two, three] in spellings {
+            let expected = offered(one).await;
+            assert_eq!(offered(two).await, expected, "{two}");
+            assert_eq!(offered(three).await, expected, "{three}");
+        }
+        assert_ne!(offered("nobody").await, offered("somebody").await);
+    }
+}
+
+#[tokio::test]
 async fn a_removed_passkey_a_closed_account_and_an_old_challenge_open_nothing() {
     for world in World::each().await {
         let (client, key) = ada(&world).await;

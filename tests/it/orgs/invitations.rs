@@ -91,6 +91,8 @@ async fn an_invitation_makes_the_proved_address_a_member_once() {
         for kind in ["invitation.sent", "invitation.accepted", "member.added"] {
             assert_eq!(world.count_events(kind).await, 1, "{kind}");
         }
+        let sent = world.events_of("invitation.sent").await;
+        assert_eq!(sent, [json!({ "roles": ["ADMIN", "TRANSLATOR"] })]);
     }
 }
 

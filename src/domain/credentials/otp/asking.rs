@@ -83,7 +83,7 @@ async fn verify_email(ctx: &Ctx, identifier: Option<String>, channel: Option<Cha
     let own_name = || ctx.actor.signed_in().map(|me| me.user_name.clone());
     let identifier = judged(identifier.or_else(own_name))?;
     bounded(ctx, OtpPurpose::VerifyEmail, &identifier, async { Ok(()) }).await?;
-    account::resend(ctx, &identifier).await
+    account::post_again(ctx, &identifier).await
 }
 
 /// A text message to a number that an account claims.

@@ -2,20 +2,21 @@
 
 use entity::{CodePurpose, session};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::OtpPurpose;
 use crate::{
     context::Ctx,
     domain::{
-        credentials::{codes, factors::service as factors, guessing, proofs},
+        credentials::{codes, factors::service as factors, guessing, proofs, refusals},
         identity::{
             account::service as account,
             service::{self as identity, Proof},
         },
         limits::{rules, service as limits},
     },
-    error::{Error, ErrorCode, Fault, Result},
+    error::{Error, Fault, Result},
 };
 
 pub struct Shown {
@@ -61,13 +62,14 @@ async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<Stri
     let what = OtpPurpose::StepUp.as_str();
     let sent = match guessing::guess(ctx, what, &subject, &candidates, code).await {
         Ok(row) => Some(row),
-        Err(error) if is_wrong(&error) && has_app(ctx, me.user_id).await? => {
-            factors::totp_step_up(ctx, code).await?;
+        // It may be the app's. Where guesses are used up, they are for both.
+        Err(error) if guessing::is_wrong(&error) && has_app(ctx, me.user_id).await? => {
+            noted(ctx, me.user_id, factors::totp_step_up(ctx, code).await).await?;
             limits::give_back_source(ctx, &rules::SOURCE).await?;
             guessing::start_anew(ctx, what, &subject).await?;
             None
         }
-        Err(error) => return Err(error),
+        Err(error) => return noted(ctx, me.user_id, Err(error)).await,
     };
     let txn = ctx.app.db.begin().await?;
     if let Some(row) = sent {
@@ -84,10 +86,11 @@ async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<Stri
     Ok(proof)
 }
 
-/// Whether it is not the code that was sent: then it may be the app's. Where guesses are used up, they are for both.
-fn is_wrong(error: &Error) -> bool {
-    let wrong = |fault: &Fault| matches!(fault.code, ErrorCode::WrongCode | ErrorCode::Expired);
-    matches!(error, Error::Faults(faults) if faults.iter().all(wrong))
+async fn noted<T>(ctx: &Ctx, user_id: Uuid, outcome: Result<T>) -> Result<T> {
+    if outcome.as_ref().is_err_and(guessing::is_wrong) {
+        refusals::note(ctx, Some(user_id), json!({ "code": "STEP_UP" })).await?;
+    }
+    outcome
 }
 
 async fn has_app(ctx: &Ctx, user_id: Uuid) -> Result<bool> {

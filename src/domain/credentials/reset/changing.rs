@@ -20,7 +20,7 @@ pub struct NewPassword {
     pub new: String,
 }
 
-/// Ends the other sessions and every code. The same password once more is allowed: it ends them as well.
+/// Ends the other sessions and every code. API keys stay: the person is there, sees them, and knows what they are for. The same password once more is allowed: it ends them as well.
 pub async fn change_password(ctx: &Ctx, change: NewPassword) -> Result<user::Model> {
     let NewPassword { current, new } = change;
     let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;

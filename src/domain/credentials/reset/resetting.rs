@@ -2,11 +2,14 @@
 
 use entity::{CodePurpose, UserStatus, one_time_code as code, user};
 
+use serde_json::json;
+
 use super::FIELD;
 use crate::{
     context::Ctx,
     domain::{
-        credentials::{codes, guessing, otp::OtpPurpose, passwords, policy},
+        api_keys::service as api_keys,
+        credentials::{codes, guessing, otp::OtpPurpose, passwords, policy, refusals},
         events::log::{self, EventType, NewEvent},
         identity::{names, service as identity},
         sessions::service as sessions,
@@ -21,7 +24,8 @@ pub enum Key {
     Code { identifier: String, code: String },
 }
 
-/// Ends every session, and every other code and link. A password that is not good enough uses nothing up.
+/// Ends every session, every API key, and every other code and link: whoever needs this may have lost the account for a
+/// while, and what was made in it meanwhile is not theirs. A password that is not good enough uses nothing up.
 pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Model> {
     policy::check(FIELD, &new, &[])?;
     let (row, field) = match key {
@@ -46,18 +50,25 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     codes::end_all(&txn, ctx, &[user.id]).await?;
     sessions::end_all(&txn, ctx, &[user.id], "password_reset").await?;
     sessions::forget_devices(&txn, user.id).await?;
+    api_keys::revoke_all(&txn, ctx, user.id).await?;
     let event = NewEvent::of(EventType::PasswordReset).on(Kind::User, user.id);
     log::record(&txn, ctx, event).await?;
     super::tell(&txn, ctx, &user, spent.application_id).await?;
     txn.commit().await?;
     ctx.app.live_sessions.forget_users(&[user.id]);
+    ctx.app.live_keys.forget_users(&[user.id]);
     Ok(user)
 }
 
 async fn right_code(ctx: &Ctx, identifier: &str, guess: &str) -> Result<code::Model> {
     let user = identity::named_by(ctx, identifier).await?;
     let candidates: Vec<_> = user.iter().map(|user| (user.id, CodePurpose::PasswordReset)).collect();
-    guessing::guess(ctx, OtpPurpose::PasswordReset.as_str(), identifier, &candidates, guess).await
+    let guessed =
+        guessing::guess(ctx, OtpPurpose::PasswordReset.as_str(), identifier, &candidates, guess).await;
+    if guessed.as_ref().is_err_and(guessing::is_wrong) {
+        refusals::note(ctx, user.map(|user| user.id), json!({ "code": "PASSWORD_RESET" })).await?;
+    }
+    guessed
 }
 
 /// Whether the account is open, and what was sent went to what is proved to be its own now.

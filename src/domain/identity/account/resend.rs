@@ -19,6 +19,7 @@ use crate::{
             names,
             register::{self, Delivery},
         },
+        limits::{rules, service as limits},
         notifications::{
             service::{self as notifications, Notice},
             template::Template,
@@ -31,6 +32,12 @@ use crate::{
 pub const MOST_MESSAGES: u64 = 5;
 
 pub async fn resend(ctx: &Ctx, identifier: &str) -> Result<Delivery> {
+    limits::for_source(ctx, &rules::SEND_SOURCE).await?;
+    post_again(ctx, identifier).await
+}
+
+/// The same for whoever has counted the request already.
+pub async fn post_again(ctx: &Ctx, identifier: &str) -> Result<Delivery> {
     if let Some(problem) = names::text_problem(identifier) {
         return Err(Fault::invalid("identifier", problem).into());
     }

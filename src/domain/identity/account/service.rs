@@ -6,5 +6,5 @@ pub use super::{
     export::export_my_data,
     phone::{NewPhone, change_phone, verify_phone},
     profile::{Profile, update_profile},
-    resend::{application_of, resend, send_verification_again},
+    resend::{application_of, post_again, resend, send_verification_again},
 };

@@ -1,7 +1,7 @@
 //! Accepting and declining: once, and in time. Accepting is for the proved address that was invited, and an invitation is
 //! worth what its sender may still give: who was removed, demoted or closed invites nobody any more, by whatever link.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use entity::{InvitationStatus, Secret, UserStatus, invitation, membership, organization, role, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
@@ -120,6 +120,24 @@ async fn backed<C: ConnectionTrait>(db: &C, rows: &[invitation::Model]) -> Resul
         }
     }
     Ok(backed)
+}
+
+/// What each of these invitations promises, by code, in one statement.
+pub(super) async fn role_codes(
+    txn: &Txn,
+    rows: impl IntoIterator<Item = &invitation::Model>,
+) -> Result<HashMap<Uuid, Vec<String>>> {
+    let promised = rows.into_iter().map(|row| Ok((row.id, role_ids(row)?)));
+    let promised = promised.collect::<Result<Vec<_>>>()?;
+    let ids: HashSet<Uuid> = promised.iter().flat_map(|(_, ids)| ids).copied().collect();
+    let roles = role::Entity::find().filter(role::Column::Id.is_in(ids)).all(&**txn).await?;
+    let codes: HashMap<Uuid, String> = roles.into_iter().map(|role| (role.id, role.code)).collect();
+    let of = |ids: Vec<Uuid>| {
+        let mut codes: Vec<_> = ids.iter().filter_map(|id| codes.get(id).cloned()).collect();
+        codes.sort();
+        codes
+    };
+    Ok(promised.into_iter().map(|(id, ids)| (id, of(ids))).collect())
 }
 
 fn role_ids(row: &invitation::Model) -> Result<Vec<Uuid>> {

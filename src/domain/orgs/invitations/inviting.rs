@@ -186,7 +186,11 @@ async fn send(
     if !letters.is_empty() {
         notifications::send_all(txn, ctx, letters).await?;
     }
-    let event = |(row, _): &(invitation::Model, String)| told(EventType::InvitationSent, row);
+    let codes = super::answering::role_codes(txn, sent.iter().map(|(row, _)| row)).await?;
+    let event = |(row, _): &(invitation::Model, String)| {
+        let roles = codes.get(&row.id).cloned().unwrap_or_default();
+        told(EventType::InvitationSent, row).with(json!({ "roles": roles }))
+    };
     log::record_all(txn, ctx, sent.iter().map(event).collect()).await
 }
 

@@ -147,7 +147,8 @@ pub struct LoginWithPasskeyInput {
     challenge_id: ID,
     /// The assertion as JSON, with bytes as base64url: what `toJSON()` makes of it.
     passkey: Json,
-    /// The application that the user logs in to; the default one when it is left out.
+    /// The application that the user logs in to; when it is left out, the one that the header `x-application-id` names,
+    /// or else the default one.
     application_id: Option<ID>,
     /// What the user calls the device: shown in the list of sessions.
     device: Option<String>,
