@@ -22,6 +22,7 @@ mod bootstrap;
 mod bulk_statements;
 mod change_email;
 mod deleted_meanwhile;
+mod documents;
 mod ended_meanwhile;
 mod ending;
 mod erasure;
