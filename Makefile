@@ -74,6 +74,13 @@ docker: ## Builds the container image denizen:latest
 		--build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" \
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
+.PHONY: fuzz
+fuzz: ## Looks for documents that the scan before the parser misjudges; make fuzz SECONDS=3600 for an hour
+	@scripts/setup fuzz
+	mkdir -p fuzz/corpus/scan
+	cargo +nightly fuzz run --target-dir $(TARGET)/fuzz scan fuzz/corpus/scan fuzz/seeds/scan playground/operations -- \
+		-max_len=70000 -dict=fuzz/graphql.dict -timeout=20 -max_total_time=$(or $(SECONDS),60)
+
 .PHONY: audit
 audit: ## Asks for known vulnerabilities in what we depend on; needs the network
 	@scripts/setup check

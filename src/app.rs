@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Config, PublicUrl, SecretKey},
+    config::{Config, PublicUrl, SecretKey, Switch},
     context::Ctx,
     crypto::{self, Purpose, Random, SystemRandomness, Vault},
     db::Db,
@@ -26,6 +26,7 @@ use crate::{
         },
     },
     error::{Error, Result},
+    graphql::documents::{Documents, Keeping},
     ids,
     schema::{self, Schema, Suggestions},
     telemetry::Metrics,
@@ -49,6 +50,7 @@ pub struct App {
     pub texter: Texter,
     pub metrics: Metrics,
     pub schema: Schema,
+    pub documents: Documents,
     pub default_application: Uuid,
     /// Tells this process from the others that work on the same database.
     pub instance: String,
@@ -114,6 +116,7 @@ impl App {
             } else {
                 Suggestions::Given
             }),
+            documents: documents(&config)?,
             default_application: applications::service::default_application(&db).await?,
             clock: sources.clock,
             random: sources.random,
@@ -157,6 +160,15 @@ impl App {
         installation::Entity::insert(row).on_conflict(first).exec_without_returning(&*txn).await?;
         txn.commit().await?;
         Ok(installation::Entity::find_by_id(1).one(self.db.read()).await?)
+    }
+}
+
+fn documents(config: &Config) -> Result<Documents> {
+    let keeping = if config.documents.persisted_queries == Switch::On { Keeping::On } else { Keeping::Off };
+    let documents = Documents::new(keeping);
+    match &config.documents.trusted_documents {
+        Some(path) => documents.trusting(path).map_err(Error::internal),
+        None => Ok(documents),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Config {
     #[command(flatten)]
     pub server: Server,
     #[command(flatten)]
+    pub documents: Documents,
+    #[command(flatten)]
     pub database: Database,
     #[command(flatten)]
     pub secrets: Secrets,
@@ -63,7 +65,7 @@ pub struct Server {
     /// Without it: `localhost` and the port of `listen`
     #[arg(long, env = "DENIZEN_PUBLIC_URL")]
     pub public_url: Option<PublicUrl>,
-    /// Serve the playground at /playground; without it: on in development, off in production
+    /// Serve the playground at /playground; without it: on in development, off in production and with trusted documents
     #[arg(long, env = "DENIZEN_PLAYGROUND")]
     pub playground: Option<Switch>,
     /// Networks of reverse proxies whose `X-Forwarded-For` is believed, as `10.0.0.0/8,::1`
@@ -83,6 +85,18 @@ pub struct Server {
     /// How many connections may be open at once
     #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Documents")]
+pub struct Documents {
+    /// Let clients send the hash of a document that they have sent before (automatic persisted queries)
+    #[arg(long, env = "DENIZEN_PERSISTED_QUERIES", default_value = "on")]
+    pub persisted_queries: Switch,
+    /// Execute only the documents in this file, or in the `.json` files of this folder: Apollo's persisted query
+    /// manifest, or an object of ids and documents. The supergraph router alone may still send others
+    #[arg(long, env = "DENIZEN_TRUSTED_DOCUMENTS")]
+    pub trusted_documents: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -239,7 +253,9 @@ impl Config {
     }
 
     pub fn playground(&self) -> bool {
-        self.server.playground.map_or(!self.production(), |switch| switch == Switch::On)
+        // Where only known documents run, there is nothing to play with.
+        let usual = !self.production() && self.documents.trusted_documents.is_none();
+        self.server.playground.map_or(usual, |switch| switch == Switch::On)
     }
 
     pub fn log_format(&self) -> LogFormat {

@@ -9,9 +9,12 @@ use async_graphql::{EmptyMutation, Request, Response};
 use axum::{Router, http::request::Parts, routing::any};
 use clap::Parser;
 use denizen::{
-    graphql::limits::Limits,
+    graphql::{
+        documents::{Documents, Keeping},
+        limits::Limits,
+    },
     http::{
-        graphql::{Engine, Refusal, handle},
+        graphql::{Engine, Freedom, Refusal, handle},
         server::{Pace, serve},
     },
 };
@@ -34,6 +37,7 @@ struct Args {
 struct Open {
     schema: Schema,
     limits: Arc<Limits>,
+    documents: Arc<Documents>,
 }
 
 impl Engine for Open {
@@ -55,6 +59,14 @@ impl Engine for Open {
         &self.limits
     }
 
+    fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    fn freedom(&self, (): &()) -> Freedom {
+        Freedom::Free
+    }
+
     fn suggests(&self, (): &()) -> bool {
         true
     }
@@ -72,7 +84,7 @@ impl Engine for Open {
 async fn main() -> Result<(), std::io::Error> {
     let Args { listen } = Args::parse();
     let schema = Schema::new(products::Query, EmptyMutation, products::Subscription);
-    let engine = Open { schema, limits: Arc::default() };
+    let engine = Open { schema, limits: Arc::default(), documents: Arc::new(Documents::new(Keeping::On)) };
     let endpoint = any(handle::<Open>);
     let router = Router::new().route("/", endpoint.clone()).route("/graphql", endpoint).with_state(engine);
     let listener = TcpListener::bind(listen).await?;

@@ -3,6 +3,7 @@
 pub mod afresh;
 pub mod ahead;
 pub mod connection;
+pub mod documents;
 pub mod errors;
 pub mod guard;
 pub mod limits;

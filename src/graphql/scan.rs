@@ -59,7 +59,8 @@ pub fn scan(document: &str, limits: &Limits) -> Result<(), Refused> {
     let mut directives = 0;
     let mut nesting = 0_usize;
     while let Some(token) = lexer.next_token()? {
-        tokens += 1;
+        let count = token.count();
+        tokens += count;
         Limit::Tokens.check(limits.tokens, tokens)?;
         match token {
             Token::Open(_) => {
@@ -74,7 +75,7 @@ pub fn scan(document: &str, limits: &Limits) -> Result<(), Refused> {
             }
             Token::Name(_) | Token::Spread | Token::Other => {}
         }
-        definitions.take(token, nesting);
+        definitions.take(token, count, nesting);
     }
     definitions.check(limits)
 }

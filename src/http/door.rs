@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use futures_util::{StreamExt as _, stream::BoxStream};
 
 use super::{
-    graphql::{Engine, Refusal},
+    graphql::{Engine, Freedom, Refusal},
     origins::Origins,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         sessions::service as sessions,
     },
     error::Error,
-    graphql::limits::Limits,
+    graphql::{documents::Documents, limits::Limits},
     schema,
 };
 
@@ -95,6 +95,16 @@ impl Engine for Door {
 
     fn limits(&self, caller: &Guest) -> &Limits {
         if caller.ctx.request.from_router { &self.router } else { &self.strangers }
+    }
+
+    fn documents(&self) -> &Documents {
+        &self.app.documents
+    }
+
+    /// The router asks for others, in its own words. It alone: a list of trusted documents is for the day when somebody
+    /// holds a token that they should not, and an administrator's is the worst of them.
+    fn freedom(&self, caller: &Guest) -> Freedom {
+        if caller.ctx.request.from_router { Freedom::Free } else { Freedom::Bound }
     }
 
     fn suggests(&self, caller: &Guest) -> bool {

@@ -24,6 +24,7 @@ mod change_email;
 mod codes_property;
 mod common_passwords;
 mod deleted_meanwhile;
+mod documents;
 mod ended_meanwhile;
 mod ending;
 mod erasure;

@@ -16,6 +16,49 @@ pub(super) enum Token<'a> {
     Other,
 }
 
+impl Token<'_> {
+    /// How many tokens the parser may see in this one.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Name(name) => values_in(name),
+            _ => 1,
+        }
+    }
+}
+
+/// As a value the grammar takes `true`, `false` and `null` by their letters, whatever follows: `[nulltrue00]` is a list of
+/// four.
+fn values_in(name: &str) -> usize {
+    let mut rest = name;
+    let mut count = 0;
+    loop {
+        let word = ["true", "false", "null"].into_iter().find_map(|word| rest.strip_prefix(word));
+        // A number is there only behind a word.
+        let Some(behind) = word.or_else(|| number_off(rest)) else {
+            return count + usize::from(!rest.is_empty());
+        };
+        count += 1;
+        rest = behind;
+    }
+}
+
+/// What follows the number that the text begins with.
+fn number_off(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix('0') {
+        return Some(exponent_off(rest));
+    }
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    (rest.len() < text.len()).then(|| exponent_off(rest))
+}
+
+fn exponent_off(text: &str) -> &str {
+    let Some(digits) = text.strip_prefix(['e', 'E']) else {
+        return text;
+    };
+    let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
+    if rest.len() < digits.len() { rest } else { text }
+}
+
 pub(super) struct Lexer<'a> {
     document: &'a str,
     bytes: &'a [u8],

@@ -39,15 +39,15 @@ enum State {
 }
 
 impl<'a> Definitions<'a> {
-    /// Takes the next token; `nesting` is the depth of brackets after it.
-    pub fn take(&mut self, token: Token<'a>, nesting: usize) {
+    /// Takes the next token, which the parser may see as several; `nesting` is the depth of brackets after it.
+    pub fn take(&mut self, token: Token<'a>, count: usize, nesting: usize) {
         if self.state == State::Between {
             self.begin(token);
         } else {
             self.go_on(token, nesting);
         }
         if let Some(current) = self.all.last_mut() {
-            current.tokens += 1;
+            current.tokens += count;
             current.nesting = current.nesting.max(nesting);
         }
         self.state = match (self.state, token) {

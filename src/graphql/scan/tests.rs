@@ -146,6 +146,26 @@ fn numbers_are_counted_as_the_grammar_counts_them() {
     assert!(scan("{a(b:[00-1 1.5-2e-3])}", &limits).is_err());
 }
 
+#[test]
+fn words_that_are_values_are_counted_as_the_grammar_counts_them() {
+    // `{`, `a`, `(`, `b`, `:`, `[` … `]`, `)`, `}` are nine.
+    for (values, count) in [
+        ("null121", 2),
+        ("nulltruefalse", 3),
+        ("null00", 3),
+        ("true1e5", 2),
+        ("falsenull7", 3),
+        ("nullable", 2),
+        ("ENUM", 1),
+    ] {
+        let document = format!("{{a(b:[{values}])}}");
+        assert!(parse_query(&document).is_ok(), "{document}");
+        let limits = |tokens| Limits { tokens, ..Limits::default() };
+        assert_eq!(scan(&document, &limits(9 + count)), Ok(()), "{document}");
+        assert!(scan(&document, &limits(8 + count)).is_err(), "{document}");
+    }
+}
+
 /// Documents of valid syntax: nested selections, arguments of every kind, fragments without cycles.
 fn documents() -> impl Strategy<Value = String> {
     let leaf = prop_oneof!["[a-z]{1,4}", Just("x: y".to_owned()), Just("...F".to_owned())];

@@ -24,6 +24,8 @@ pub enum Code {
     BadUserInput,
     LimitExceeded,
     PersistedQueryNotFound,
+    PersistedQueryNotSupported,
+    QueryNotInSafelist,
     Internal,
 }
 
@@ -36,6 +38,8 @@ impl Code {
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::QueryNotInSafelist => "QUERY_NOT_IN_SAFELIST",
             Self::Internal => "INTERNAL",
         }
     }

@@ -18,10 +18,14 @@ use axum::{
 };
 use futures_util::stream::BoxStream;
 
-use crate::graphql::limits::{Limit, Limits};
+use crate::graphql::{
+    documents::Documents,
+    limits::{Limit, Limits},
+};
 
 pub mod fault;
 mod json;
+mod persisted;
 pub mod prepare;
 pub mod request;
 pub mod respond;
@@ -53,6 +57,12 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// The limits that this caller lives under.
     fn limits(&self, caller: &Self::Caller) -> &Limits;
 
+    /// Documents that need not be sent, and those that alone may run.
+    fn documents(&self) -> &Documents;
+
+    /// Whether a list of trusted documents binds this caller.
+    fn freedom(&self, caller: &Self::Caller) -> Freedom;
+
     /// Whether errors may tell this caller which names would have been right.
     fn suggests(&self, caller: &Self::Caller) -> bool;
 
@@ -65,6 +75,13 @@ pub trait Engine: Clone + Send + Sync + 'static {
 
     /// Executes a subscription.
     fn follow(&self, caller: Self::Caller, request: async_graphql::Request) -> BoxStream<'static, Executed>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freedom {
+    /// Any document is taken, even where there is a list.
+    Free,
+    Bound,
 }
 
 /// Why a whole request is refused, before its body is read: a dead credential (401), a service that is shedding load.
@@ -146,10 +163,9 @@ async fn serve<E: Engine>(
     };
     // A body takes as long to arrive as its sender likes, and who they were before it is not who they are now.
     let caller = engine.recheck(&caller).await?;
-    let limits = engine.limits(&caller);
     match calls {
         Calls::One(call) => {
-            let prepared = prepare(call, operations, limits)?;
+            let prepared = prepare(engine, &caller, call, operations)?;
             match wanted.streaming {
                 Some(streaming) if prepared.kind == OperationType::Subscription || wanted.plain.is_none() => {
                     let live = Live::new(engine.clone(), caller, prepared, streaming, parts);
@@ -176,7 +192,7 @@ async fn batch<E: Engine>(
     let mut answers = Vec::with_capacity(calls.len());
     // One after the other: a batch is one caller's, and takes no more of the machine than one request.
     for call in calls {
-        answers.push(match prepare(call, operations, limits) {
+        answers.push(match prepare(engine, caller, call, operations) {
             // The call before may have ended the session of this one.
             Ok(prepared) => match engine.recheck(caller).await {
                 Ok(caller) => run::once(engine, &caller, prepared).await,

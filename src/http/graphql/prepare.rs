@@ -1,4 +1,4 @@
-//! From what a caller sent to what the schema executes: scan, parse, pick the operation, check the limits.
+//! From what a caller sent to what the schema executes: find the document, scan, parse, pick the operation, check the limits.
 //!
 //! Every transport comes through here, so that none has a way round the limits.
 
@@ -11,13 +11,12 @@ use async_graphql::{
 };
 
 use super::{
+    Engine,
     fault::{Code, Fault},
+    persisted,
     request::Call,
 };
-use crate::graphql::{
-    limits::{self, Limits},
-    scan::scan,
-};
+use crate::graphql::{limits, scan::scan};
 
 /// What the transport carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,15 +58,21 @@ impl Prepared {
 
 /// Makes an executable request out of a call. The document is parsed here and nowhere else: async-graphql takes the
 /// parsed one, and keeps the text only for its extensions.
-pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Prepared, Fault> {
+pub fn prepare<E: Engine>(
+    engine: &E,
+    caller: &E::Caller,
+    call: Call,
+    operations: Operations,
+) -> Result<Prepared, Fault> {
+    let limits = engine.limits(caller);
+    let documents = engine.documents();
     let has_variables = !call.variables.is_empty();
-    let Call { query, operation_name, mut variables, extensions } = call;
-    // Persisted queries will be looked up here, by `extensions.persistedQuery`.
-    let Some(query) = query else {
-        return Err(Fault::bad_request("A \"query\" is needed."));
-    };
-    scan(&query, limits)?;
-    let document = parse_query(&query)?;
+    let Call { query, document_id, operation_name, mut variables, extensions } = call;
+    let asked = persisted::Asked::read(document_id, &extensions)?;
+    let text = asked.find(query, documents, engine.freedom(caller))?;
+    scan(text.text(), limits)?;
+    let to_keep = asked.to_keep(&text)?;
+    let document = parse_query(text.text())?;
     let operation = pick(&document, operation_name.as_deref())?;
     let kind = operation.node.ty;
     check_kind(kind, operations)?;
@@ -78,7 +83,10 @@ pub fn prepare(call: Call, operations: Operations, limits: &Limits) -> Result<Pr
     check_variables(&operation.node, &variables)?;
     fill_in_defaults(&operation.node, &mut variables);
 
-    let mut request = Request::new(query).variables(variables);
+    if let Some(hash) = to_keep {
+        documents.keep(hash, text.text());
+    }
+    let mut request = Request::new(text.text()).variables(variables);
     request.operation_name = operation_name;
     request.extensions = extensions;
     request.set_parsed_query(document);

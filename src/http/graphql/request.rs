@@ -31,6 +31,8 @@ const FIRST_BUFFER: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub struct Call {
     pub query: Option<String>,
+    /// Names a document that need not be sent.
+    pub document_id: Option<String>,
     pub operation_name: Option<String>,
     pub variables: Variables,
     pub extensions: Extensions,
@@ -100,7 +102,7 @@ pub fn from_uri(uri: &Uri, limits: &Limits) -> Result<Call, Fault> {
     let mut fields = IndexMap::new();
     for (name, value) in pairs {
         let value = match name.as_str() {
-            "query" | "operationName" => Value::String(value),
+            "query" | "documentId" | "operationName" => Value::String(value),
             "variables" | "extensions" if value.is_empty() => Value::Null,
             "variables" | "extensions" => read_json(&format!("\"{name}\""), value.as_bytes(), limits)?,
             _ => continue,
@@ -160,6 +162,7 @@ pub(super) fn call(mut fields: IndexMap<Name, Value>) -> Result<Call, Fault> {
     let mut take = |name: &str| fields.swap_remove(name).filter(|value| *value != Value::Null);
     Ok(Call {
         query: take("query").map(|value| string("query", value)).transpose()?,
+        document_id: take("documentId").map(|value| string("documentId", value)).transpose()?,
         operation_name: take("operationName")
             .map(|value| string("operationName", value))
             .transpose()?

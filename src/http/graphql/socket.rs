@@ -268,7 +268,7 @@ impl<E: Engine> Session<E> {
         }
         // As they are now: what they may do can have changed since the socket was opened.
         let caller = self.engine.admit(&self.parts).await?;
-        let pieces = match prepare(call, Operations::All, self.engine.limits(&caller)) {
+        let pieces = match prepare(&self.engine, &caller, call, Operations::All) {
             Ok(prepared) => run::pieces(self.engine.clone(), caller, prepared),
             Err(fault) => stream::iter([Piece::Failed(Answer::refused(fault))]).boxed(),
         };

@@ -15,6 +15,7 @@ use serde_json::{Value as Json, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::graphql::documents::Keeping;
 
 mod bodies;
 mod hostile;
@@ -111,6 +112,7 @@ impl Subscription {
 struct Small {
     schema: Schema<Query, Mutation, Subscription>,
     limits: Limits,
+    documents: Arc<Documents>,
     suggests: bool,
     /// The tokens that were good are good no longer.
     ended: Arc<AtomicBool>,
@@ -121,6 +123,7 @@ impl Small {
         Self {
             schema: Schema::new(Query, Mutation, Subscription),
             limits: Limits::default(),
+            documents: Arc::new(Documents::new(Keeping::On)),
             suggests: false,
             ended: Arc::default(),
         }
@@ -147,6 +150,14 @@ impl Engine for Small {
 
     fn limits(&self, _: &String) -> &Limits {
         &self.limits
+    }
+
+    fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    fn freedom(&self, _: &String) -> Freedom {
+        Freedom::Bound
     }
 
     fn suggests(&self, _: &String) -> bool {
