@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Backend, World};
 
-const ROUNDS: usize = 100;
+const ROUNDS: usize = 300;
 /// What is less than this is lost in any network, whatever part of the whole it is.
 const NOISE: Duration = Duration::from_micros(200);
 
