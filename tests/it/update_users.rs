@@ -283,3 +283,22 @@ async fn a_batch_takes_a_constant_number_of_statements() {
         assert_eq!(few, many, "on {:?}", world.backend);
     }
 }
+
+#[tokio::test]
+async fn owners_who_are_moved_to_and_fro_at_once_never_wait_for_each_other() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        for org in ["acme", "other"] {
+            member(&world, &format!("stays-{org}"), org, &["ADMIN"]).await;
+        }
+        let mut moves = Vec::new();
+        for (number, (from, to)) in [("acme", "other"), ("other", "acme")].repeat(4).into_iter().enumerate() {
+            let (_, id) = member(&world, &format!("owner-{number}"), from, &["ADMIN"]).await;
+            moves.push(json!([{ "id": id, "orgCode": to }]));
+        }
+        let answers = join_all(moves.into_iter().map(|users| update(&root, users))).await;
+        for answer in answers {
+            assert_eq!(faults(&answer), [""; 0]);
+        }
+    }
+}

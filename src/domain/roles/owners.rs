@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use entity::{UserStatus, grant, installation, organization, role, user};
+use entity::{UserStatus, grant, installation, membership, organization, role, user};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait,
     sea_query::LockType,
@@ -56,6 +56,12 @@ impl Owned {
 /// On `PostgreSQL` by locks, always in this order: users, organisations, the platform. They are of the kinds that leave
 /// alone what merely refers to the rows. On `SQLite` there is one writer anyway.
 pub async fn watch(txn: &Txn, user_ids: &[Uuid]) -> Result<Watch> {
+    watch_moves(txn, user_ids, &[], &[]).await
+}
+
+/// The same, where some of the users move to one of these organisations: those that they leave and go to are held with the
+/// others, all in one order, so that two who move users to and fro never wait for each other.
+pub async fn watch_moves(txn: &Txn, user_ids: &[Uuid], moving: &[Uuid], targets: &[Uuid]) -> Result<Watch> {
     let ids = user_ids.iter().copied();
     user::Entity::find()
         .select_only()
@@ -67,7 +73,19 @@ pub async fn watch(txn: &Txn, user_ids: &[Uuid]) -> Result<Watch> {
         .all(&**txn)
         .await?;
     let owned = owned(txn, Condition::all().add(grant::Column::UserId.is_in(ids))).await?;
-    let organizations: BTreeSet<_> = owned.iter().filter_map(|owned| owned.organization_id).collect();
+    let mut organizations: BTreeSet<_> = owned.iter().filter_map(|owned| owned.organization_id).collect();
+    organizations.extend(targets);
+    if !moving.is_empty() {
+        let left: Vec<Uuid> = membership::Entity::find()
+            .select_only()
+            .column(membership::Column::OrganizationId)
+            .filter(membership::Column::UserId.is_in(moving.iter().copied()))
+            .filter(membership::Column::IsPrimary.eq(true))
+            .into_tuple()
+            .all(&**txn)
+            .await?;
+        organizations.extend(left);
+    }
     if !organizations.is_empty() {
         organization::Entity::find()
             .select_only()

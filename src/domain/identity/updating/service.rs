@@ -70,7 +70,10 @@ pub async fn update(ctx: &Ctx, run: Run, changes: Vec<UserChange>) -> Result<Vec
     let targets = orgs::by_codes(ctx, &codes).await?;
     let order: Vec<_> = changes.iter().filter_map(|change| change.id).collect();
     let txn = ctx.app.db.begin().await?;
-    let watch = owners::watch(&txn, &order).await?;
+    let moving = changes.iter().filter(|change| change.org_code != Change::Keep);
+    let moving: Vec<_> = moving.filter_map(|change| change.id).collect();
+    let to: Vec<_> = targets.values().map(|org| org.id).collect();
+    let watch = owners::watch_moves(&txn, &order, &moving, &to).await?;
     let (items, mut faults) = touchable(&txn, ctx, changes, &order).await?;
 
     let mut edits = fields::apply(&txn, ctx, &items, &mut faults).await?;
