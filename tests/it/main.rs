@@ -41,6 +41,7 @@ mod limits;
 mod mail;
 mod mailboxes;
 mod models;
+mod nonsense;
 mod onboarding;
 mod orgs;
 mod otp;
