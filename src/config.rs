@@ -88,7 +88,7 @@ pub struct Server {
     /// How many connections may be open at once
     #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,
-    /// How many WebSockets and streams one user may keep open at once
+    /// How many web sockets and streams one user may keep open at once
     #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_USER", default_value_t = 32)]
     pub max_streams_per_user: usize,
     /// How many of them one address may keep open; the router may keep any number

@@ -78,10 +78,10 @@ impl Extension for Tracing {
             root.at(error.path.iter().map(Id::from)).errors.push(error.clone());
         }
         let trace = Message::default()
-            .message(3, timestamp(started_at + took))
-            .message(4, timestamp(started_at))
+            .message(3, &timestamp(started_at + took))
+            .message(4, &timestamp(started_at))
             .number(11, nanoseconds(took))
-            .message(14, root.written());
+            .message(14, &root.written());
         response.extensions.insert(VERSION.to_owned(), Value::String(BASE64.encode(&trace.into_bytes())));
         response
     }
@@ -141,11 +141,11 @@ impl Node {
             let mut written = Message::default().text(1, "<masked>");
             for place in &error.locations {
                 let (line, column) = (place.line as u64, place.column as u64);
-                written = written.message(2, Message::default().number(1, line).number(2, column));
+                written = written.message(2, &Message::default().number(1, line).number(2, column));
             }
-            message = message.message(11, written);
+            message = message.message(11, &written);
         }
-        self.children.iter().fold(message, |message, child| message.message(12, child.written()))
+        self.children.iter().fold(message, |message, child| message.message(12, &child.written()))
     }
 }
 

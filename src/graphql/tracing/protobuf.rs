@@ -23,7 +23,7 @@ impl Message {
         self.bytes(field, text.as_bytes())
     }
 
-    pub fn message(self, field: u64, message: Self) -> Self {
+    pub fn message(self, field: u64, message: &Self) -> Self {
         self.bytes(field, &message.0)
     }
 
@@ -59,7 +59,7 @@ mod tests {
         let testing = [0x12, 0x07, 0x74, 0x65, 0x73, 0x74, 0x69, 0x6e, 0x67];
         assert_eq!(Message::default().text(2, "testing").into_bytes(), testing);
         let inner = Message::default().number(1, 150);
-        assert_eq!(Message::default().message(3, inner).into_bytes(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
+        assert_eq!(Message::default().message(3, &inner).into_bytes(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
         assert!(Message::default().number(1, 0).into_bytes().is_empty());
         assert_eq!(Message::default().number_as_it_is(2, 0).into_bytes(), [0x10, 0x00]);
     }
