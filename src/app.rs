@@ -50,6 +50,8 @@ pub struct App {
     pub texter: Texter,
     pub metrics: Metrics,
     pub schema: Schema,
+    /// Answers a router that asks how long its fields took; it is slower, so it is another.
+    pub traced_schema: Option<Schema>,
     pub documents: Documents,
     pub default_application: Uuid,
     /// Tells this process from the others that work on the same database.
@@ -100,6 +102,8 @@ impl App {
         let ids = ids::Sequence::default();
         let instance = ids.next(sources.clock.now(), sources.random.as_ref()).simple().to_string();
         let mailer = Mailer::new(&config.mail)?;
+        let suggestions = if config.production() { Suggestions::Withheld } else { Suggestions::Given };
+        let traces = config.server.federated_tracing == Switch::On;
         let app = Self {
             public_url: config.public_url(),
             vault: Vault::new(secret.as_bytes()),
@@ -111,11 +115,8 @@ impl App {
             texter: Texter::new(&config, &mailer),
             mailer,
             metrics: Metrics::new(),
-            schema: schema::build(if config.production() {
-                Suggestions::Withheld
-            } else {
-                Suggestions::Given
-            }),
+            schema: schema::build(suggestions),
+            traced_schema: traces.then(|| schema::build_traced(suggestions)),
             documents: documents(&config)?,
             default_application: applications::service::default_application(&db).await?,
             clock: sources.clock,

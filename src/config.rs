@@ -78,6 +78,9 @@ pub struct Server {
     /// that know neither `@authenticated` nor `@requiresScopes`
     #[arg(long, env = "DENIZEN_SUBGRAPH_SECURITY", default_value = "on")]
     pub subgraph_security: Switch,
+    /// Tell a router that asks for it (ftv1) how long each field took; in production, only one that shows the secret
+    #[arg(long, env = "DENIZEN_FEDERATED_TRACING", default_value = "on")]
+    pub federated_tracing: Switch,
     /// Origins of front ends that browsers may call the API and use passkeys from, beside the service's own, as
     /// `https://app.example.org,http://localhost:5173`
     #[arg(long, env = "DENIZEN_ALLOWED_ORIGINS", value_delimiter = ',')]
@@ -85,6 +88,12 @@ pub struct Server {
     /// How many connections may be open at once
     #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,
+    /// How many web sockets and streams one user may keep open at once
+    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_USER", default_value_t = 32)]
+    pub max_streams_per_user: usize,
+    /// How many of them one address may keep open; the router may keep any number
+    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_ADDRESS", default_value_t = 256)]
+    pub max_streams_per_address: usize,
 }
 
 #[derive(Args, Clone, Debug)]

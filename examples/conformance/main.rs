@@ -12,6 +12,7 @@ use denizen::{
     graphql::{
         documents::{Documents, Keeping},
         limits::Limits,
+        tracing::{self, FederatedTracing},
     },
     http::{
         graphql::{Engine, Freedom, Refusal, handle},
@@ -36,26 +37,38 @@ struct Args {
 #[derive(Clone)]
 struct Open {
     schema: Schema,
+    traced: Schema,
     limits: Arc<Limits>,
     documents: Arc<Documents>,
 }
 
 impl Engine for Open {
-    type Caller = ();
+    type Caller = Asked;
+    type Seat = ();
 
-    async fn admit(&self, _: &Parts) -> Result<(), Refusal> {
+    fn seat_at(&self, _: &Parts) -> Result<(), Refusal> {
         Ok(())
     }
 
-    async fn recheck(&self, (): &()) -> Result<(), Refusal> {
+    fn seat_for(&self, _: &Asked) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    async fn admit(&self, parts: &Parts) -> Result<Asked, Refusal> {
+        let header = parts.headers.get(tracing::HEADER);
+        let traced = header.is_some_and(|version| version == tracing::VERSION);
+        Ok(if traced { Asked::WithTrace } else { Asked::Plainly })
+    }
+
+    async fn recheck(&self, asked: &Asked) -> Result<Asked, Refusal> {
+        Ok(*asked)
     }
 
     fn welcomes(&self, _: &Parts) -> bool {
         true
     }
 
-    fn limits(&self, (): &()) -> &Limits {
+    fn limits(&self, _: &Asked) -> &Limits {
         &self.limits
     }
 
@@ -63,28 +76,40 @@ impl Engine for Open {
         &self.documents
     }
 
-    fn freedom(&self, (): &()) -> Freedom {
+    fn freedom(&self, _: &Asked) -> Freedom {
         Freedom::Free
     }
 
-    fn suggests(&self, (): &()) -> bool {
+    fn suggests(&self, _: &Asked) -> bool {
         true
     }
 
-    async fn execute(&self, (): (), request: Request) -> Response {
-        self.schema.execute(request).await
+    async fn execute(&self, asked: Asked, request: Request) -> Response {
+        match asked {
+            Asked::Plainly => self.schema.execute(request).await,
+            Asked::WithTrace => self.traced.execute(request).await,
+        }
     }
 
-    fn follow(&self, (): (), request: Request) -> BoxStream<'static, Response> {
+    fn follow(&self, _: Asked, request: Request) -> BoxStream<'static, Response> {
         self.schema.execute_stream(request).boxed()
     }
+}
+
+/// How a caller wants to be answered.
+#[derive(Clone, Copy)]
+enum Asked {
+    Plainly,
+    WithTrace,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), std::io::Error> {
     let Args { listen } = Args::parse();
-    let schema = Schema::new(products::Query, EmptyMutation, products::Subscription);
-    let engine = Open { schema, limits: Arc::default(), documents: Arc::new(Documents::new(Keeping::On)) };
+    let builder = || Schema::build(products::Query, EmptyMutation, products::Subscription);
+    let (schema, traced) = (builder().finish(), builder().extension(FederatedTracing).finish());
+    let engine =
+        Open { schema, traced, limits: Arc::default(), documents: Arc::new(Documents::new(Keeping::On)) };
     let endpoint = any(handle::<Open>);
     let router = Router::new().route("/", endpoint.clone()).route("/graphql", endpoint).with_state(engine);
     let listener = TcpListener::bind(listen).await?;

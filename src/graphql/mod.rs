@@ -11,6 +11,7 @@ pub mod loader;
 pub mod resilient;
 pub mod scalars;
 pub mod scan;
+pub mod tracing;
 
 use async_graphql::Context;
 

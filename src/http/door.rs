@@ -13,6 +13,7 @@ use futures_util::{StreamExt as _, stream::BoxStream};
 use super::{
     graphql::{Engine, Freedom, Refusal},
     origins::Origins,
+    seats::{Holder, Seat, Seats},
 };
 use crate::{
     app::App,
@@ -23,7 +24,7 @@ use crate::{
         sessions::service as sessions,
     },
     error::Error,
-    graphql::{documents::Documents, limits::Limits},
+    graphql::{documents::Documents, limits::Limits, tracing as federated},
     schema,
 };
 
@@ -33,11 +34,13 @@ pub struct Door {
     origins: Origins,
     strangers: Arc<Limits>,
     router: Arc<Limits>,
+    seats: Seats,
 }
 
 impl Door {
     pub fn new(app: Arc<App>, origins: Origins) -> Self {
-        Self { app, origins, strangers: Arc::new(Limits::default()), router: Arc::new(Limits::router()) }
+        let (strangers, router) = (Arc::new(Limits::default()), Arc::new(Limits::router()));
+        Self { app, origins, strangers, router, seats: Seats::default() }
     }
 }
 
@@ -45,7 +48,15 @@ impl Door {
 #[derive(Clone)]
 pub struct Guest {
     ctx: Ctx,
+    trace: Trace,
     shown: Option<Arc<Shown>>,
+}
+
+/// Whether the answer tells how long its fields took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trace {
+    Told,
+    Untold,
 }
 
 struct Shown {
@@ -60,16 +71,36 @@ const CHECK_AGAIN_AFTER: i64 = 100;
 
 impl Engine for Door {
     type Caller = Guest;
+    /// `None` where nobody counts.
+    type Seat = Option<Seat>;
+
+    fn seat_at(&self, parts: &Parts) -> Result<Self::Seat, Refusal> {
+        let request = parts.extensions.get::<Arc<RequestInfo>>();
+        // The router's streams are those of all its clients.
+        let Some(ip) = request.filter(|request| !request.from_router).and_then(|request| request.ip) else {
+            return Ok(None);
+        };
+        self.seats.take(Holder::address(ip), self.app.config.server.max_streams_per_address).map(Some)
+    }
+
+    fn seat_for(&self, caller: &Guest) -> Result<Self::Seat, Refusal> {
+        let Some(user) = caller.ctx.actor.signed_in() else {
+            return Ok(None);
+        };
+        let most = self.app.config.server.max_streams_per_user;
+        self.seats.take(Holder::User(user.user_id), most).map(Some)
+    }
 
     async fn admit(&self, parts: &Parts) -> Result<Guest, Refusal> {
         let request = parts.extensions.get::<Arc<RequestInfo>>().cloned().unwrap_or_default();
         let app = Arc::clone(&self.app);
+        let trace = self.trace(&parts.headers, &request);
         let Some(token) = credential(&parts.headers)? else {
-            return Ok(Guest { ctx: Ctx { app, actor: Actor::Anonymous, request }, shown: None });
+            return Ok(Guest { ctx: Ctx { app, actor: Actor::Anonymous, request }, trace, shown: None });
         };
         let checked_at = AtomicI64::new(app.clock.now().millis());
         let shown = Some(Arc::new(Shown { token: token.to_owned(), checked_at }));
-        Ok(Guest { ctx: Ctx { actor: self.authenticate(token).await?, app, request }, shown })
+        Ok(Guest { ctx: Ctx { actor: self.authenticate(token).await?, app, request }, trace, shown })
     }
 
     async fn recheck(&self, caller: &Guest) -> Result<Guest, Refusal> {
@@ -86,7 +117,7 @@ impl Engine for Door {
             shown.checked_at.store(now, Ordering::Relaxed);
             caller.ctx.acting_as(actor)
         };
-        Ok(Guest { ctx, shown: Some(Arc::clone(shown)) })
+        Ok(Guest { ctx, trace: caller.trace, shown: Some(Arc::clone(shown)) })
     }
 
     fn welcomes(&self, parts: &Parts) -> bool {
@@ -113,7 +144,11 @@ impl Engine for Door {
 
     async fn execute(&self, caller: Guest, request: Request) -> Response {
         let request = closed_to_strangers(&caller, request);
-        schema::execute(&self.app.schema, caller.ctx, request).await
+        let schema = match (&self.app.traced_schema, caller.trace) {
+            (Some(traced), Trace::Told) => traced,
+            _ => &self.app.schema,
+        };
+        schema::execute(schema, caller.ctx, request).await
     }
 
     fn follow(&self, caller: Guest, request: Request) -> BoxStream<'static, Response> {
@@ -123,6 +158,13 @@ impl Engine for Door {
 }
 
 impl Door {
+    /// Timings are for the router: they would tell a stranger in production what is there and what is not.
+    fn trace(&self, headers: &HeaderMap, request: &RequestInfo) -> Trace {
+        let asked = headers.get(federated::HEADER).is_some_and(|version| version == federated::VERSION);
+        let may = request.from_router || !self.app.config.production();
+        if asked && may { Trace::Told } else { Trace::Untold }
+    }
+
     async fn authenticate(&self, token: &str) -> Result<Actor, Refusal> {
         match who(&self.app, token).await {
             Ok(Some(actor)) => Ok(actor),

@@ -10,6 +10,7 @@ mod middleware;
 mod origins;
 mod pages;
 mod playground;
+mod seats;
 pub mod server;
 mod well_known;
 

@@ -6,7 +6,7 @@ mod node;
 mod renewing;
 pub mod sdl;
 
-use async_graphql::{MergedObject, MergedSubscription, Request, Response};
+use async_graphql::{MergedObject, MergedSubscription, Request, Response, SchemaBuilder};
 use futures_util::{Stream, StreamExt as _};
 
 use self::renewing::Renewing;
@@ -30,7 +30,7 @@ use crate::{
         roles::{mutation::RolesMutation, query::RolesQuery},
         sessions::{mutation::SessionsMutation, query::SessionsQuery},
     },
-    graphql::{errors, loader, resilient::Resilient},
+    graphql::{errors, loader, resilient::Resilient, tracing::FederatedTracing},
 };
 
 /// What can be asked. A field that is refused becomes null and leaves its siblings alone.
@@ -85,11 +85,25 @@ pub enum Suggestions {
     Withheld,
 }
 
+/// The same schema again, which adds to each answer how long its fields took.
+pub fn build_traced(suggestions: Suggestions) -> Schema {
+    finish(builder().extension(FederatedTracing), suggestions)
+}
+
 pub fn build(suggestions: Suggestions) -> Schema {
+    finish(builder(), suggestions)
+}
+
+type Builder = SchemaBuilder<Resilient<QueryRooms>, Resilient<Renewing<MutationRooms>>, SubscriptionRooms>;
+
+fn builder() -> Builder {
     // Limits are our own, before and after the parser (`graphql::scan`, `graphql::limits`); the one on recursion that
     // async-graphql has by default counts fragments, too, and would refuse what real clients send.
-    let builder = Schema::build(Resilient::default(), Resilient::default(), SubscriptionRooms::default())
-        .limit_recursive_depth(64);
+    Schema::build(Resilient::default(), Resilient::default(), SubscriptionRooms::default())
+        .limit_recursive_depth(64)
+}
+
+fn finish(builder: Builder, suggestions: Suggestions) -> Schema {
     match suggestions {
         Suggestions::Given => builder.finish(),
         Suggestions::Withheld => builder.disable_suggestions().finish(),

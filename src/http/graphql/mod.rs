@@ -44,6 +44,15 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// Who is asking. It goes with each operation of a batch.
     type Caller: Clone + Send + Sync + 'static;
 
+    /// What a socket or a stream holds on to as long as it lives: there is a bounded number of them.
+    type Seat: Send + 'static;
+
+    /// A place for one more socket or stream from where the request comes from.
+    fn seat_at(&self, parts: &Parts) -> Result<Self::Seat, Refusal>;
+
+    /// A place for one more of this caller.
+    fn seat_for(&self, caller: &Self::Caller) -> Result<Self::Seat, Refusal>;
+
     /// Checks the credential, once a request. A refusal answers the whole request.
     fn admit(&self, parts: &Parts) -> impl Future<Output = Result<Self::Caller, Refusal>> + Send;
 
@@ -168,7 +177,8 @@ async fn serve<E: Engine>(
             let prepared = prepare(engine, &caller, call, operations)?;
             match wanted.streaming {
                 Some(streaming) if prepared.kind == OperationType::Subscription || wanted.plain.is_none() => {
-                    let live = Live::new(engine.clone(), caller, prepared, streaming, parts);
+                    let seats = [engine.seat_at(parts)?, engine.seat_for(&caller)?];
+                    let live = Live::new(engine.clone(), caller, prepared, streaming, parts, seats);
                     Ok(Answers::Stream(Box::new(live)))
                 }
                 _ => Ok(Answers::One(run::once(engine, &caller, prepared).await)),

@@ -70,7 +70,10 @@ pub(super) async fn open<E: Engine>(engine: E, mut parts: Parts) -> Response {
             "The subprotocol that is spoken here is graphql-transport-ws.",
         );
     }
-    upgrade.on_upgrade(move |socket| Session::new(engine, parts).run(socket))
+    match engine.seat_at(&parts) {
+        Ok(seat) => upgrade.on_upgrade(move |socket| Session::new(engine, parts, seat).run(socket)),
+        Err(refusal) => Answer::from(refusal).into_response(Format::Json),
+    }
 }
 
 /// Why a socket is closed, with the number that the protocol has for it.
@@ -92,6 +95,9 @@ impl Farewell {
 
 impl From<Refusal> for Farewell {
     fn from(refusal: Refusal) -> Self {
+        if refusal.status == StatusCode::TOO_MANY_REQUESTS {
+            return Self::new(1013, "Too many sockets are open: close some");
+        }
         // Clients come again after 4403, and show a token that was renewed in between.
         if refusal.is_final() { Self::new(4403, "Forbidden") } else { Self::new(1013, "Try again later") }
     }
@@ -114,6 +120,8 @@ struct Session<E: Engine> {
     parts: Parts,
     /// Who is asking, once they have said so.
     caller: Option<E::Caller>,
+    /// One for where it comes from, and with the caller one for them.
+    seats: Vec<E::Seat>,
     operations: HashMap<String, AbortHandle>,
     results: SelectAll<Tagged>,
     rechecks: Interval,
@@ -121,12 +129,13 @@ struct Session<E: Engine> {
 }
 
 impl<E: Engine> Session<E> {
-    fn new(engine: E, parts: Parts) -> Self {
+    fn new(engine: E, parts: Parts, seat: E::Seat) -> Self {
         let hold = parts.extensions.get::<Hold>().cloned().unwrap_or_default();
         Self {
             engine,
             parts,
             caller: None,
+            seats: vec![seat],
             operations: HashMap::new(),
             results: SelectAll::new(),
             rechecks: every(RECHECK_EVERY),
@@ -250,7 +259,9 @@ impl<E: Engine> Session<E> {
         if let Some((name, value)) = init_header(payload)? {
             self.parts.headers.insert(name, value);
         }
-        self.caller = Some(self.engine.admit(&self.parts).await?);
+        let caller = self.engine.admit(&self.parts).await?;
+        self.seats.push(self.engine.seat_for(&caller)?);
+        self.caller = Some(caller);
         Ok(Turn::Send(r#"{"type":"connection_ack"}"#.to_owned()))
     }
 

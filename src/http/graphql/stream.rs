@@ -166,6 +166,8 @@ pub struct Live<E: Engine> {
     pieces: Pieces,
     streaming: Streaming,
     hold: Hold,
+    /// Left when the stream is.
+    _seats: [E::Seat; 2],
     rechecks: Interval,
     heartbeats: Interval,
     state: State,
@@ -185,8 +187,10 @@ impl<E: Engine> Live<E> {
         prepared: Prepared,
         streaming: Streaming,
         parts: &Parts,
+        seats: [E::Seat; 2],
     ) -> Self {
         Self {
+            _seats: seats,
             pieces: run::pieces(engine.clone(), caller.clone(), prepared),
             engine,
             caller,

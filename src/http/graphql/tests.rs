@@ -132,6 +132,15 @@ impl Small {
 
 impl Engine for Small {
     type Caller = String;
+    type Seat = ();
+
+    fn seat_at(&self, _: &Parts) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn seat_for(&self, _: &String) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     async fn admit(&self, parts: &Parts) -> Result<String, Refusal> {
         let credential = parts.headers.get("authorization").map(|it| it.to_str().unwrap_or("?"));

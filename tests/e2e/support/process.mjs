@@ -19,7 +19,7 @@ export async function freePort() {
 }
 
 /** Runs until `stop()`; ready as soon as `ready` answers. What it printed is shown when it does not come up. */
-export async function start(command, args, { cwd = ROOT, env = {}, ready }) {
+export async function start(command, args, { cwd = ROOT, env = {}, ready, headers = {} }) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   let gone;
@@ -42,7 +42,7 @@ export async function start(command, args, { cwd = ROOT, env = {}, ready }) {
 
   const deadline = Date.now() + READY_WITHIN;
   while (Date.now() < deadline && gone === undefined) {
-    if (await fetch(ready).then((response) => response.ok, () => false)) return { stop, log: () => log };
+    if (await fetch(ready, { headers }).then((response) => response.ok, () => false)) return { stop, log: () => log };
     await sleep(50);
   }
   await stop();
