@@ -8,6 +8,8 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -218,8 +220,32 @@ fn decode(text: &str) -> Option<Uuid> {
     Some(Uuid::from_u128(bits))
 }
 
+/// How many bcrypt hashes of this cost all cores together compute in a second.
+fn hash_for(cost: u32, time: Duration) -> f64 {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let begun = Instant::now();
+    let hashing = (0..cores).map(|_| {
+        thread::spawn(move || {
+            let mut hashes = 0_u32;
+            while begun.elapsed() < time {
+                bcrypt::hash_with_salt("seven lanterns on a bridge", cost, [7; 16]).expect("a hash");
+                hashes += 1;
+            }
+            f64::from(hashes) / begun.elapsed().as_secs_f64()
+        })
+    });
+    hashing.collect::<Vec<_>>().into_iter().map(|thread| thread.join().expect("a rate")).sum()
+}
+
 #[tokio::main]
 async fn main() {
+    let mut words = env::args().skip(1);
+    if words.next().as_deref() == Some("bcrypt") {
+        let number = |word: Option<String>| word.and_then(|word| word.parse().ok()).expect("a number");
+        let (cost, seconds): (u64, u64) = (number(words.next()), number(words.next()));
+        println!("{}", hash_for(cost as u32, Duration::from_secs(seconds)));
+        return;
+    }
     let url = env::var("DATABASE_URL").expect("DATABASE_URL");
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
