@@ -44,7 +44,7 @@ impl App {
     }
 }
 
-const ONE: &str = "SELECT u.id, u.user_name, u.name, u.email, u.status, o.id, o.code, o.name, r.id, r.code, r.permissions \
+const ONE: &str = "SELECT u.id, u.user_name, u.name, u.email, u.status, o.id, o.code, o.name, r.code, r.permissions \
     FROM users u LEFT JOIN memberships m ON m.user_id = u.id AND m.is_primary LEFT JOIN organizations o ON o.id = m.organization_id \
     LEFT JOIN grants g ON g.user_id = u.id LEFT JOIN roles r ON r.id = g.role_id WHERE u.id = $1 ORDER BY r.code_key";
 const PAGE: &str = "SELECT u.id, u.user_name, u.name, u.email, o.name, r.code \
@@ -55,6 +55,16 @@ const PAGE: &str = "SELECT u.id, u.user_name, u.name, u.email, o.name, r.code \
 const MANY: &str = "SELECT u.id, u.user_name, u.name, u.email, o.name FROM users u \
     LEFT JOIN memberships m ON m.user_id = u.id AND m.is_primary LEFT JOIN organizations o ON o.id = m.organization_id \
     WHERE u.id = ANY($1)";
+
+#[derive(Serialize)]
+struct One {
+    data: Person,
+}
+
+#[derive(Serialize)]
+struct Person {
+    user: Option<OneUser>,
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,7 +87,6 @@ struct OneOrganization {
 
 #[derive(Serialize)]
 struct OneRole {
-    id: String,
     code: String,
     permissions: serde_json::Value,
 }
@@ -104,9 +113,9 @@ struct Code {
     code: String,
 }
 
-async fn one(State(app): State<Arc<App>>, Query(query): Query<HashMap<String, String>>) -> Json<serde_json::Value> {
+async fn one(State(app): State<Arc<App>>, Query(query): Query<HashMap<String, String>>) -> Json<One> {
     let Some(id) = query.get("id").and_then(|id| decode(id)) else {
-        return Json(serde_json::Value::Null);
+        return Json(One { data: Person { user: None } });
     };
     let connection = app.connection();
     let rows = connection.client.query(&connection.one, &[&id]).await.unwrap();
@@ -123,12 +132,11 @@ async fn one(State(app): State<Arc<App>>, Query(query): Query<HashMap<String, St
         }),
         roles: rows.iter().filter_map(role).collect(),
     });
-    Json(serde_json::json!({ "data": { "user": user } }))
+    Json(One { data: Person { user } })
 }
 
 fn role(row: &Row) -> Option<OneRole> {
-    let id = row.get::<_, Option<Uuid>>(8)?;
-    Some(OneRole { id: encode("role", id), code: row.get(9), permissions: row.get(10) })
+    Some(OneRole { code: row.get::<_, Option<String>>(8)?, permissions: row.get(9) })
 }
 
 #[derive(Serialize)]
