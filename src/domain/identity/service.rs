@@ -14,9 +14,10 @@ pub use super::{
     bootstrap::{NewAdmin, create_super_admin, ensure_super_admin, good_enough},
     extension::make_extension_user,
     finders::{
-        UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list,
+        UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list, look_up,
         visible_among,
     },
+    looking::{Look, Person},
     register::{Delivery, RETRY_AFTER, Registration, register},
     register_many::register_many,
     verify::{Proof, prove_mailbox, refusal, verify},
