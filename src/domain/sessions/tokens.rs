@@ -101,15 +101,14 @@ impl Default for RightTokens {
 /// `None` for anything that is not a token of ours in force; the caller learns no more than that.
 pub async fn verify(app: &App, token: &str) -> Result<Option<Verified>> {
     let Secret(hash) = crypto::token_hash(token);
-    let right = match app.right_tokens.0.get(&hash) {
-        Some(right) => keys::find(app, &right.kid).await?.map(|_| right),
-        None => {
-            let right = read(app, token).await?;
-            if let Some(right) = &right {
-                app.right_tokens.0.insert(hash, right.clone());
-            }
-            right
+    let right = if let Some(right) = app.right_tokens.0.get(&hash) {
+        keys::find(app, &right.kid).await?.map(|_| right)
+    } else {
+        let right = read(app, token).await?;
+        if let Some(right) = &right {
+            app.right_tokens.0.insert(hash, right.clone());
         }
+        right
     };
     let now = seconds(app.clock.now());
     let leeway = i64::try_from(LEEWAY.as_secs()).unwrap_or_default();
