@@ -68,6 +68,16 @@ fmt: ## Formats the Rust sources
 playground: ## Builds the playground, if its sources changed
 	@scripts/setup run
 
+.PHONY: bench
+bench: ## How fast: beside the practical limit and Apollo, in ratios; half an hour, on a machine that does nothing else
+	@scripts/setup bench
+	node benches/run.mjs
+
+.PHONY: bench-quick
+bench-quick: ## The same in two minutes once all is built, and less exact
+	@scripts/setup bench
+	node benches/run.mjs --quick
+
 .PHONY: docker
 docker: ## Builds the container image denizen:latest
 	docker build --tag denizen \
@@ -93,4 +103,4 @@ audit: ## Asks for known vulnerabilities in what we depend on; needs the network
 .PHONY: clean
 clean: ## Removes what was built, but neither your data nor the tools in target/tools
 	if [ -d $(TARGET) ]; then find $(TARGET) -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +; fi
-	rm -rf {playground,examples/web}/dist {playground,examples/web,examples/neighbour,deploy/supergraph,tests/e2e,tests/schema}/node_modules
+	rm -rf {playground,examples/web}/dist {playground,examples/web,examples/neighbour,deploy/supergraph,tests/e2e,tests/schema,benches/peers/apollo}/node_modules

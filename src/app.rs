@@ -23,6 +23,7 @@ use crate::{
         sessions::{
             keys::{self, Keyring},
             live::LiveSessions,
+            tokens::RightTokens,
         },
     },
     error::{Error, Result},
@@ -43,6 +44,7 @@ pub struct App {
     pub hasher: Arc<Hasher>,
     pub keyring: Keyring,
     pub live_sessions: LiveSessions,
+    pub right_tokens: RightTokens,
     /// Every event shortly after its commit, for subscriptions.
     pub tail: Tail,
     pub live_keys: LiveKeys,
@@ -110,6 +112,7 @@ impl App {
             hasher: Hasher::new(config.passwords.bcrypt_cost, config.passwords.password_min_length),
             keyring: Keyring::default(),
             live_sessions: LiveSessions::default(),
+            right_tokens: RightTokens::default(),
             tail: Tail::default(),
             live_keys: LiveKeys::default(),
             texter: Texter::new(&config, &mailer),

@@ -8,18 +8,20 @@ use std::{
     ops::Deref,
     os::unix::fs::DirBuilderExt as _,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    sea_query::{Expr, SelectStatement, SimpleExpr},
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::{
     config::{self, DatabaseUrl},
@@ -34,8 +36,17 @@ pub struct Db {
     pub committed: Arc<Notify>,
     /// The same for whoever reads the tail of the log: one bell wakes one sleeper.
     pub recorded: Arc<Notify>,
-    statements: Arc<AtomicU64>,
+    heard: Arc<Heard>,
 }
+
+/// What was sent to the database: how many statements, and each of them for whoever listens.
+#[derive(Default)]
+struct Heard {
+    statements: AtomicU64,
+    listener: OnceLock<Listener>,
+}
+
+type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
 /// A statement that takes longer is given up by the server: no request waits so long.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -74,24 +85,46 @@ impl Db {
                 (connect(readers).await?, write)
             }
         };
-        let statements = Arc::new(AtomicU64::new(0));
-        count(&mut read, &statements);
+        let heard = Arc::default();
+        hear(&mut read, &heard);
         if config.database_url.is_sqlite() {
-            count(&mut write, &statements);
+            hear(&mut write, &heard);
         } else {
             write = read.clone();
         }
-        Ok(Self { read, write, committed: Arc::default(), recorded: Arc::default(), statements })
+        Ok(Self { read, write, committed: Arc::default(), recorded: Arc::default(), heard })
     }
 
     /// How many statements were sent so far.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.heard.statements.load(Ordering::Relaxed)
+    }
+
+    /// Hears every statement from now on; the first who asks is the only one.
+    pub fn listen(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
+        let _ = self.heard.listener.set(Box::new(listener));
     }
 
     /// For reading outside a transaction.
     pub fn read(&self) -> &DatabaseConnection {
         &self.read
+    }
+
+    /// The rows of a statement that was put together by hand.
+    pub async fn rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
+        let statement = with_its_limit(self.backend().build(select));
+        Ok(self.read.query_all_raw(statement).await?)
+    }
+
+    /// Whether the column holds one of these ids.
+    pub fn among<C: ColumnTrait>(&self, column: C, ids: impl IntoIterator<Item = Uuid>) -> SimpleExpr {
+        if self.backend() != DbBackend::Postgres {
+            return column.is_in(ids);
+        }
+        // One statement, planned once, however many there are; and a list is read faster than parameters.
+        let ids: Vec<_> = ids.into_iter().map(|id| id.to_string()).collect();
+        let list = Expr::val(format!("{{{}}}", ids.join(",")));
+        Expr::cust_with_exprs("$1 = ANY($2::uuid[])", [Expr::col(column.as_column_ref()), list])
     }
 
     /// The connection that may change the schema.
@@ -134,10 +167,33 @@ async fn connect(mut options: ConnectOptions) -> Result<DatabaseConnection> {
     Ok(Database::connect(options).await?)
 }
 
-fn count(connection: &mut DatabaseConnection, statements: &Arc<AtomicU64>) {
-    let statements = Arc::clone(statements);
-    connection.set_metric_callback(move |_| {
-        statements.fetch_add(1, Ordering::Relaxed);
+/// `PostgreSQL` plans a statement anew each time while it does not know how many rows are wanted: the few limits that
+/// there are stand in the text.
+fn with_its_limit(mut statement: Statement) -> Statement {
+    const LIMIT: &str = " LIMIT $";
+    let limit = statement.sql.find(LIMIT).and_then(|at| {
+        let number: String =
+            statement.sql[at + LIMIT.len()..].chars().take_while(char::is_ascii_digit).collect();
+        let value = statement.values.as_ref()?.0.get(number.parse::<usize>().ok()?.checked_sub(1)?)?;
+        match value {
+            Value::BigUnsigned(Some(rows)) => Some((format!("{LIMIT}{number}"), *rows)),
+            _ => None,
+        }
+    });
+    if let Some((parameter, rows)) = limit {
+        // The value stays where it is, and nobody asks for it: so all the others keep their numbers.
+        statement.sql = statement.sql.replacen(&parameter, &format!(" LIMIT {rows}"), 1);
+    }
+    statement
+}
+
+fn hear(connection: &mut DatabaseConnection, heard: &Arc<Heard>) {
+    let heard = Arc::clone(heard);
+    connection.set_metric_callback(move |info| {
+        heard.statements.fetch_add(1, Ordering::Relaxed);
+        if let Some(listener) = heard.listener.get() {
+            listener(&info.statement.sql);
+        }
     });
 }
 

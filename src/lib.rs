@@ -9,6 +9,7 @@ pub mod authz;
 pub mod bulk;
 pub mod change;
 pub mod clock;
+pub mod columns;
 pub mod config;
 pub mod context;
 pub mod crypto;

@@ -9,8 +9,8 @@ use std::{collections::HashMap, hash::Hash};
 use data_encoding::BASE64URL_NOPAD;
 use sea_orm::{
     ColumnTrait, ColumnType, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, ModelTrait,
-    Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Value,
-    sea_query::{Asterisk, Expr, Func, NullOrdering, Query, WindowStatement},
+    Order, QueryFilter, QuerySelect, QueryTrait, Select, Value,
+    sea_query::{Asterisk, Expr, Func, NullOrdering, Query, SelectStatement, WindowStatement},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -81,15 +81,31 @@ where
     E: EntityTrait,
     D: ConnectionTrait,
 {
-    let (limit, backward) = extent(args)?;
+    let mut select = within(select, sort, args)?;
+    arrange(QuerySelect::query(&mut select), sort, args);
+    page_of(select.all(db).await?, sort, args)
+}
+
+/// The rows of the page, and the one more that says whether the list goes on; still to be [arranged](arrange).
+pub fn within<E: EntityTrait>(
+    select: Select<E>,
+    sort: &Sort<E::Column>,
+    args: &PageArgs,
+) -> Result<Select<E>> {
+    let (limit, _) = extent(args)?;
+    Ok(between(select, sort, args)?.limit(limit + 1))
+}
+
+/// Puts them into the order in which [`page_of`] takes them.
+pub fn arrange<C: ColumnTrait>(statement: &mut SelectStatement, sort: &Sort<C>, args: &PageArgs) {
+    let backward = args.first.is_none() && args.last.is_some();
     let order = if backward { opposite(&sort.order) } else { sort.order.clone() };
-    let mut select = between(select, sort, args)?;
-    select = match nulls(sort, &order) {
-        Some(nulls) => select.order_by_with_nulls(sort.column, order.clone(), nulls),
-        None => select.order_by(sort.column, order.clone()),
+    let column = sort.column.as_column_ref();
+    match nulls(sort, &order) {
+        Some(nulls) => statement.order_by_with_nulls(column, order.clone(), nulls),
+        None => statement.order_by(column, order.clone()),
     };
-    let rows = select.order_by(sort.id, order).limit(limit + 1).all(db).await?;
-    page_of(rows, sort, args)
+    statement.order_by(sort.id.as_column_ref(), order);
 }
 
 /// The same page of each parent's rows, in one statement: the rows are numbered within each parent.
@@ -153,10 +169,20 @@ fn nulls<C: ColumnTrait>(sort: &Sort<C>, order: &Order) -> Option<NullOrdering> 
 
 /// The page that these rows make: one more than asked for says that the list goes on.
 pub fn page_of<M: ModelTrait>(
-    mut rows: Vec<M>,
+    rows: Vec<M>,
     sort: &Sort<<M::Entity as EntityTrait>::Column>,
     args: &PageArgs,
 ) -> Result<Page<M>> {
+    page_by(rows, |row| row, sort, args)
+}
+
+/// The same of rows that have more beside them.
+pub fn page_by<T, M: ModelTrait>(
+    mut rows: Vec<T>,
+    row_of: impl Fn(&T) -> &M,
+    sort: &Sort<<M::Entity as EntityTrait>::Column>,
+    args: &PageArgs,
+) -> Result<Page<T>> {
     let (limit, backward) = extent(args)?;
     let more = rows.len() as u64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -165,7 +191,7 @@ pub fn page_of<M: ModelTrait>(
     }
     let (has_next, has_previous) =
         if backward { (args.before.is_some(), more) } else { (more, args.after.is_some()) };
-    let rows = rows.into_iter().map(|row| Ok((print(sort, &row)?, row))).collect::<Result<_>>()?;
+    let rows = rows.into_iter().map(|row| Ok((print(sort, row_of(&row))?, row))).collect::<Result<_>>()?;
     Ok(Page { rows, has_next, has_previous })
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{DeriveValueType, sea_query::DateTimeLikeValue};
 ///
 /// A `BIGINT` rather than a date type: it orders, compares and pages exactly alike on both databases, and there is
 /// no date text that one writer could spell differently from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

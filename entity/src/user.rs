@@ -5,12 +5,13 @@ use sea_orm::entity::prelude::*;
 use crate::Timestamp;
 
 /// How far an account has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum UserStatus {
     /// Registered, but no address is proved yet.
     Unverified,
     Active,
+    #[default]
     Deactivated,
 }
 
@@ -19,7 +20,7 @@ pub enum UserStatus {
 /// Columns that end in `_key` hold the normalised form of the column before them: that is what is unique and what
 /// is looked up. An address is unique only once it is proved, so nobody can occupy the mailbox of another.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -10,7 +10,6 @@ use async_graphql::{
     Context, Guard, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, SimpleObject,
     Union, Value,
 };
-use entity::user;
 use uuid::Uuid;
 
 use super::sdl::{self, Security};
@@ -20,7 +19,11 @@ use crate::{
     context::Ctx,
     domain::{
         applications::{service as applications, types::Application},
-        identity::{names, service as identity, types::User},
+        identity::{
+            names,
+            service::{self as identity, Person},
+            types::User,
+        },
         models::{service as models, types::Model},
         orgs::{service as orgs, types::Organization},
         roles::{service as roles, types::Role},
@@ -194,8 +197,9 @@ impl Found {
                 Key::ApplicationId(id) => application_ids.push(*id),
             }
         }
-        let users = identity::by_ids(ctx, user_ids).await?;
-        let users_by_name = identity::by_user_names(ctx, &names).await?;
+        let look = || User::look(&context.look_ahead());
+        let users = identity::look_up(ctx, user_ids, look()).await?;
+        let users_by_name = identity::by_user_names(ctx, &names, look()).await?;
         Ok(Self {
             users: with_relations(context, users).await,
             users_by_name: with_relations(context, users_by_name).await,
@@ -224,9 +228,9 @@ impl Found {
     }
 }
 
-async fn with_relations<K: Eq + Hash>(ctx: &Context<'_>, found: HashMap<K, user::Model>) -> HashMap<K, User> {
-    let (keys, rows): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    keys.into_iter().zip(User::all_in_full(ctx, &ctx.look_ahead(), rows).await).collect()
+async fn with_relations<K: Eq + Hash>(ctx: &Context<'_>, found: HashMap<K, Person>) -> HashMap<K, User> {
+    let (keys, people): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    keys.into_iter().zip(User::all_in_full(ctx, &ctx.look_ahead(), people).await).collect()
 }
 
 fn shown<K: Eq + Hash, R, T>(rows: HashMap<K, R>, show: impl Fn(R) -> T) -> HashMap<K, T> {

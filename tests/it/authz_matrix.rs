@@ -8,7 +8,7 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use denizen::{
     authz::{BUILT_IN_ROLES, Permission},
-    domain::identity::service::{self as identity, UserBy},
+    domain::identity::service::{self as identity, Look, UserBy},
     ids,
 };
 use serde_json::json;
@@ -269,8 +269,9 @@ async fn the_published_matrix_is_what_the_service_answers() {
         let columns: Vec<_> = people.iter().map(|(column, _)| *column).collect();
         let operations = operations(&people).await;
         let sight = sight(&world, &people).await;
-        let clara = identity::find(&world.system(), UserBy::UserName("clara".to_owned())).await;
-        let clara = clara.expect("users").expect("clara").id;
+        let clara =
+            identity::find(&world.system(), UserBy::UserName("clara".to_owned()), Look::default()).await;
+        let clara = clara.expect("users").expect("clara").row.id;
         let fields = fields::rows(&world, &people, clara).await;
         let targets = targets::rows(&world, &people).await;
         printed.push(format!(

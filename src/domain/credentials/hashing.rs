@@ -1,12 +1,13 @@
 //! Password hashing in a bounded pool.
 //!
-//! A hash burns a core for a quarter of a second, by design. Without a bound, a storm of logins would take every
-//! core and every read would wait; so only some cores hash, a few requests wait, and the rest is told to come back.
+//! A hash burns a core for a quarter of a second, by design. Without a bound, a storm of logins would take every core and
+//! every read would wait. So no more hashes are computed at once than there are cores, on threads that step back for all
+//! others; a few requests wait, and the rest is told to come back.
 
 use std::{sync::Arc, thread, time::Duration};
 
 use entity::Secret;
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
 use super::{imported, policy};
 use crate::{
@@ -32,7 +33,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 impl Hasher {
     pub fn new(cost: u32, shortest: u8) -> Arc<Self> {
-        let cores = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
+        let cores = thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {
             cost,
             shortest: usize::from(shortest),
@@ -97,12 +98,29 @@ impl Hasher {
         })?;
         let core = Arc::clone(&self.cores).acquire_owned().await.map_err(Error::internal)?;
         // The permits go with the work: whoever hangs up in the middle does not make room for another.
+        let (tell, told) = oneshot::channel();
         let held = move || {
+            step_back();
             let done = work();
             drop((core, place));
-            done
+            // Whoever hung up is not told.
+            let _ = tell.send(done);
         };
-        tokio::task::spawn_blocking(held).await.map_err(Error::internal)
+        thread::Builder::new().name("hashing".to_owned()).spawn(held).map_err(Error::internal)?;
+        told.await.map_err(Error::internal)
+    }
+}
+
+/// How far hashing steps back for whatever else wants to run: where reads keep every core busy, logins take their time.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
+/// The thread that hashes is made for the one hash: it cannot step forward again. Elsewhere than on Linux it is the whole
+/// process that would step back.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "hashing does not step back");
     }
 }
 

@@ -11,7 +11,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{names, text};
+use super::{
+    looking::{self, Look, Person},
+    names, text,
+};
 use crate::{
     authz::{Actor, Permission, Reach},
     context::Ctx,
@@ -53,7 +56,7 @@ pub struct UserOrder {
     pub order: Order,
 }
 
-pub async fn find(ctx: &Ctx, by: UserBy) -> Result<Option<user::Model>> {
+pub async fn find(ctx: &Ctx, by: UserBy, look: Look) -> Result<Option<Person>> {
     let which = match by {
         UserBy::Id(id) => user::Column::Id.eq(id),
         UserBy::UserName(name) => user::Column::UserNameKey.eq(names::name_key(&name)),
@@ -64,7 +67,7 @@ pub async fn find(ctx: &Ctx, by: UserBy) -> Result<Option<user::Model>> {
             None => return Ok(None),
         },
     };
-    Ok(visible(ctx).filter(which).one(ctx.app.db.read()).await?)
+    Ok(looking::at(ctx, look, visible(ctx).filter(which), |_| {}).await?.pop())
 }
 
 /// The visible ones of these users, in one statement.
@@ -77,6 +80,16 @@ pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<Ha
     Ok(rows.into_iter().map(|user| (user.id, user)).collect())
 }
 
+/// The same, with what is looked at of them.
+pub async fn look_up(ctx: &Ctx, ids: Vec<Uuid>, look: Look) -> Result<HashMap<Uuid, Person>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let which = ctx.app.db.among(user::Column::Id, ids);
+    let people = looking::at(ctx, look, visible(ctx).filter(which), |_| {}).await?;
+    Ok(people.into_iter().map(|person| (person.row.id, person)).collect())
+}
+
 /// Which of these users are visible: asked of the given connection, so that a transaction sees what it holds, and does
 /// not wait for a second connection while it holds one.
 pub async fn visible_among<C: ConnectionTrait>(db: &C, ctx: &Ctx, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
@@ -86,13 +99,15 @@ pub async fn visible_among<C: ConnectionTrait>(db: &C, ctx: &Ctx, ids: &[Uuid]) 
 }
 
 /// The visible ones of the users with these names, by the key of the name, in one statement.
-pub async fn by_user_names(ctx: &Ctx, names: &[String]) -> Result<HashMap<String, user::Model>> {
+pub async fn by_user_names(ctx: &Ctx, names: &[String], mut look: Look) -> Result<HashMap<String, Person>> {
     if names.is_empty() {
         return Ok(HashMap::new());
     }
     let keys = names.iter().map(|name| names::name_key(name));
-    let rows = visible(ctx).filter(user::Column::UserNameKey.is_in(keys)).all(ctx.app.db.read()).await?;
-    Ok(rows.into_iter().map(|user| (user.user_name_key.clone(), user)).collect())
+    let which = user::Column::UserNameKey.is_in(keys);
+    look.columns.add(user::Column::UserNameKey);
+    let people = looking::at(ctx, look, visible(ctx).filter(which), |_| {}).await?;
+    Ok(people.into_iter().map(|person| (person.row.user_name_key.clone(), person)).collect())
 }
 
 pub async fn list(
@@ -100,7 +115,8 @@ pub async fn list(
     filter: &UserFilter,
     order: &UserOrder,
     page: &PageArgs,
-) -> Result<Page<user::Model>> {
+    mut look: Look,
+) -> Result<Page<Person>> {
     check(filter)?;
     let (name, column) = match (order.field, &order.order) {
         (UserOrderField::CreatedAt, Order::Asc) => ("users:created", user::Column::CreatedAt),
@@ -113,7 +129,10 @@ pub async fn list(
         (UserOrderField::LastLoginAt, _) => ("users:-login", user::Column::LastLoginAt),
     };
     let sort = Sort { list: name, column, id: user::Column::Id, order: order.order.clone() };
-    page::fetch(ctx.app.db.read(), visible(ctx).filter(matching(ctx, filter)), &sort, page).await
+    look.columns.add(column);
+    let people = page::within(visible(ctx).filter(matching(ctx, filter)), &sort, page)?;
+    let people = looking::at(ctx, look, people, |statement| page::arrange(statement, &sort, page)).await?;
+    page::page_by(people, |person| &person.row, &sort, page)
 }
 
 pub async fn count(ctx: &Ctx, filter: &UserFilter) -> Result<u64> {

@@ -11,6 +11,7 @@ mod bootstrap;
 mod discarding;
 mod extension;
 mod finders;
+mod looking;
 pub mod mutation;
 pub mod names;
 pub mod onboarding;

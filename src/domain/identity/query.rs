@@ -28,8 +28,9 @@ impl IdentityQuery {
         let Some(id) = ctx.ctx()?.actor.user_id() else {
             return Ok(None);
         };
-        let found = service::find(ctx.ctx()?, service::UserBy::Id(id)).await?;
-        Ok(User::all_in_full(ctx, &ctx.look_ahead(), found).await.pop())
+        let below = ctx.look_ahead();
+        let found = service::find(ctx.ctx()?, service::UserBy::Id(id), User::look(&below)).await?;
+        Ok(User::all_in_full(ctx, &below, found).await.pop())
     }
 
     /// One user, if you may see them: yourself, and the users in reach of your `user.read`.
@@ -42,8 +43,9 @@ impl IdentityQuery {
         let Some(by) = by.into_service() else {
             return Ok(None);
         };
-        let found = service::find(ctx.ctx()?, by).await?;
-        Ok(User::all_in_full(ctx, &ctx.look_ahead(), found).await.pop())
+        let below = ctx.look_ahead();
+        let found = service::find(ctx.ctx()?, by, User::look(&below)).await?;
+        Ok(User::all_in_full(ctx, &below, found).await.pop())
     }
 
     /// The users in reach of your `user.read`: all of them, or those of your organisations.
@@ -62,8 +64,8 @@ impl IdentityQuery {
         let newest_first = service::UserOrder { field: UserOrderField::CreatedAt, order: Order::Desc };
         let filter = filter.map(service::UserFilter::from).unwrap_or_default();
         let order = order_by.map_or(newest_first, service::UserOrder::from);
-        let page =
-            service::list(ctx.ctx()?, &filter, &order, &PageArgs { first, after, last, before }).await?;
+        let page = PageArgs { first, after, last, before };
+        let page = service::list(ctx.ctx()?, &filter, &order, &page, UserConnection::look(ctx)).await?;
         let total = if wants_total(ctx) { service::count(ctx.ctx()?, &filter).await? } else { 0 };
         Ok(Some(UserConnection::new(ctx, page, total).await))
     }

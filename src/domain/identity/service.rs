@@ -15,9 +15,10 @@ pub use super::{
     discarding::sweep as sweep_attempts,
     extension::make_extension_user,
     finders::{
-        UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list,
+        UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list, look_up,
         visible_among,
     },
+    looking::{Look, Person},
     register::{Delivery, RETRY_AFTER, Registration, register},
     register_many::register_many,
     verify::{Proof, prove_mailbox, refusal, verify},

@@ -2,14 +2,14 @@
 
 mod asking;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, Lookahead, Object, Result, SimpleObject};
 use entity::user;
 
 pub use asking::{OrderDirection, UserBy, UserFilter, UserOrder, UserOrderField};
 
-use super::service::{self, Seen};
+use super::service::{self, Look, Person, Seen};
 use crate::{
     domain::{
         api_keys::types::ApiKeyConnection,
@@ -29,7 +29,7 @@ use crate::{
     graphql::{
         ContextExt,
         afresh::Afresh,
-        ahead::Ahead,
+        ahead::{self, Ahead},
         connection::PageInfo,
         guard::{Private, Sees},
         resilient::Resilient,
@@ -61,6 +61,19 @@ pub struct UserObject {
 
 pub type User = Resilient<UserObject>;
 
+/// The columns behind the fields that are not named after one.
+const MADE_OF: &[(&str, &[user::Column])] = &[
+    ("emailVerified", &[user::Column::Email, user::Column::EmailVerifiedAt]),
+    ("phoneVerified", &[user::Column::Phone, user::Column::PhoneVerifiedAt]),
+    ("organization", &[]),
+    ("roles", &[]),
+    ("models", &[]),
+    ("memberships", &[]),
+    ("passkeys", &[]),
+    ("sessions", &[]),
+    ("apiKeys", &[]),
+];
+
 impl User {
     /// As the users themselves, and those who administer them, see them.
     pub fn in_full(row: user::Model) -> Self {
@@ -76,18 +89,32 @@ impl User {
         Ok(Some(Afresh::new(proved, Self::in_full(row))))
     }
 
-    /// Many of them, with what is selected below them: one statement for each relation.
+    /// What to look at of users of whom this is selected.
+    pub fn look(below: &Lookahead<'_>) -> Look {
+        let related = |name| Some(below.field(name)).filter(Lookahead::exists);
+        Look {
+            columns: ahead::columns(below, MADE_OF),
+            organization: related("organization").map(|below| ahead::columns(&below, &[])),
+            roles: related("roles").map(|below| ahead::columns(&below, &[])),
+        }
+    }
+
+    /// Many of them, who were looked at for what is selected below them.
     pub async fn all_in_full(
         ctx: &Context<'_>,
         below: &Lookahead<'_>,
-        rows: impl IntoIterator<Item = user::Model>,
+        people: impl IntoIterator<Item = Person>,
     ) -> Vec<Self> {
-        let rows: Vec<_> = rows.into_iter().collect();
-        let ids = || rows.iter().map(|row| row.id);
+        let (mut rows, mut organizations, mut roles) = (Vec::new(), HashMap::new(), HashMap::new());
+        for Person { row, organization, roles: held } in people {
+            organizations.extend(organization.map(|organization| (PrimaryOf(row.id), organization)));
+            roles.insert(RolesOf(row.id), held);
+            rows.push(row);
+        }
         let ahead = Ahead::of(ctx, below)
-            .fetch("organization", ids().map(PrimaryOf))
-            .fetch("roles", ids().map(RolesOf))
-            .fetch("models", ids().map(ModelsOf))
+            .take("organization", organizations)
+            .take("roles", roles)
+            .fetch("models", rows.iter().map(|row| ModelsOf(row.id)))
             .done()
             .await;
         let user = |row| UserObject { row: Arc::new(row), sees: Sees::Everything, ahead: ahead.clone() };
@@ -104,6 +131,7 @@ impl User {
     }
 }
 
+// Each field that is selected is given room for the largest: what is large and rare waits in a box of its own.
 /// A person with an account.
 #[Object(name = "User")]
 impl UserObject {
@@ -210,7 +238,7 @@ impl UserObject {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Option<MembershipConnection>> {
         let page = PageArgs { first, after, last, before };
-        Ok(Some(MembershipConnection::of_user(ctx, self.row.id, page).await?))
+        Ok(Some(Box::pin(MembershipConnection::of_user(ctx, self.row.id, page)).await?))
     }
 
     /// The invitations that wait for the answer of the user's proved address: all of your own, and of others those of
@@ -226,7 +254,7 @@ impl UserObject {
     ) -> Result<Option<InvitationConnection>> {
         let proved = self.row.email_proved_at.and(self.row.email_key.clone());
         let page = PageArgs { first, after, last, before };
-        Ok(Some(InvitationConnection::waiting_for(ctx, proved, page).await?))
+        Ok(Some(Box::pin(InvitationConnection::waiting_for(ctx, proved, page)).await?))
     }
 
     /// Whether logins ask for a second factor. For the users themselves and those who may update them.
@@ -240,7 +268,7 @@ impl UserObject {
     /// Your passkeys, the oldest first; null for other users.
     #[graphql(guard = "Private(self.sees)")]
     async fn passkeys(&self, ctx: &Context<'_>) -> Result<Option<Vec<Passkey>>> {
-        let passkeys = factors::passkeys_of(ctx.ctx()?, self.row.id).await?;
+        let passkeys = Box::pin(factors::passkeys_of(ctx.ctx()?, self.row.id)).await?;
         Ok(passkeys.map(|rows| rows.into_iter().map(Passkey::from).collect()))
     }
 
@@ -255,7 +283,7 @@ impl UserObject {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Option<SessionConnection>> {
         let page = PageArgs { first, after, last, before };
-        Ok(Some(SessionConnection::of_user(ctx, self.row.id, page).await?))
+        Ok(Some(Box::pin(SessionConnection::of_user(ctx, self.row.id, page)).await?))
     }
 
     /// What programs show in place of the user, the newest first: for the users themselves.
@@ -269,7 +297,7 @@ impl UserObject {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Option<ApiKeyConnection>> {
         let page = PageArgs { first, after, last, before };
-        Ok(Some(ApiKeyConnection::of_user(ctx, self.row.id, page).await?))
+        Ok(Some(Box::pin(ApiKeyConnection::of_user(ctx, self.row.id, page)).await?))
     }
 
     /// When the account was made.
@@ -310,10 +338,15 @@ pub struct UserEdge {
 }
 
 impl UserConnection {
-    pub async fn new(ctx: &Context<'_>, page: Page<user::Model>, total_count: u64) -> Self {
+    /// What to look at of the users of a list.
+    pub fn look(ctx: &Context<'_>) -> Look {
+        User::look(&ctx.look_ahead().field("edges").field("node"))
+    }
+
+    pub async fn new(ctx: &Context<'_>, page: Page<Person>, total_count: u64) -> Self {
         let page_info = PageInfo::of(&page);
-        let (cursors, rows): (Vec<_>, Vec<_>) = page.rows.into_iter().unzip();
-        let users = User::all_in_full(ctx, &ctx.look_ahead().field("edges").field("node"), rows).await;
+        let (cursors, people): (Vec<_>, Vec<_>) = page.rows.into_iter().unzip();
+        let users = User::all_in_full(ctx, &ctx.look_ahead().field("edges").field("node"), people).await;
         let edge = |(cursor, user)| Some(UserEdge { cursor, node: Some(user) });
         Self { edges: Some(cursors.into_iter().zip(users).map(edge).collect()), page_info, total_count }
     }

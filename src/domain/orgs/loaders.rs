@@ -1,7 +1,6 @@
 //! Organisations of many users, and members of many organisations, at once.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use async_graphql::dataloader::Loader;
 use entity::{membership, organization, role, user};
@@ -19,13 +18,13 @@ use crate::{
 pub struct PrimaryOf(pub Uuid);
 
 impl Loader<PrimaryOf> for Loads {
-    type Value = organization::Model;
+    type Value = Arc<organization::Model>;
     type Error = SharedError;
 
     async fn load(&self, keys: &[PrimaryOf]) -> Result<HashMap<PrimaryOf, Self::Value>, SharedError> {
         let ids: Vec<_> = keys.iter().map(|PrimaryOf(id)| *id).collect();
         let found = service::primary_of_users(&self.0, &ids).await?;
-        Ok(found.into_iter().map(|(id, org)| (PrimaryOf(id), org)).collect())
+        Ok(found.into_iter().map(|(id, org)| (PrimaryOf(id), Arc::new(org))).collect())
     }
 }
 

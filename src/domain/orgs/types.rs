@@ -29,6 +29,12 @@ pub struct OrganizationObject(Arc<organization::Model>);
 
 pub type Organization = Resilient<OrganizationObject>;
 
+impl From<Arc<organization::Model>> for Organization {
+    fn from(row: Arc<organization::Model>) -> Self {
+        Self(OrganizationObject(row))
+    }
+}
+
 impl From<organization::Model> for Organization {
     fn from(row: organization::Model) -> Self {
         Self(OrganizationObject(Arc::new(row)))

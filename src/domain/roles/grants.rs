@@ -87,7 +87,7 @@ fn at_role(loss: owners::Owned, codes: &[String]) -> Fault {
 
 async fn changed(ctx: &Ctx, user_id: Uuid) -> Result<user::Model> {
     ctx.app.live_sessions.forget_users(&[user_id]);
-    let found = identity::service::find(ctx, identity::service::UserBy::Id(user_id)).await?;
+    let found = identity::service::by_ids(ctx, [user_id]).await?.remove(&user_id);
     // Somebody deleted the account since the commit.
     found.ok_or_else(|| Fault::new(ErrorCode::NotFound, &["userId"], NO_SUCH_USER).into())
 }

@@ -1,6 +1,6 @@
 //! Roles of many users at once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::dataloader::Loader;
 use entity::role;
@@ -14,7 +14,7 @@ use crate::graphql::loader::{Loads, SharedError};
 pub struct RolesOf(pub Uuid);
 
 impl Loader<RolesOf> for Loads {
-    type Value = Vec<role::Model>;
+    type Value = Vec<Arc<role::Model>>;
     type Error = SharedError;
 
     async fn load(&self, keys: &[RolesOf]) -> Result<HashMap<RolesOf, Self::Value>, SharedError> {

@@ -1,6 +1,6 @@
 //! Seeding, listing and granting roles.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use entity::{grant, role};
 use sea_orm::{
@@ -167,7 +167,7 @@ pub async fn seen_through(
 
 /// The distinct roles of these users, as far as the caller may know of them: all of one's own; of others those that
 /// hold where the caller reads users.
-pub async fn of_users(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<role::Model>>> {
+pub async fn of_users(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Arc<role::Model>>>> {
     let rows = grant::Entity::find()
         .filter(grant::Column::UserId.is_in(user_ids.iter().copied()))
         .filter(visible_grants(ctx))
@@ -175,10 +175,10 @@ pub async fn of_users(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<
         .order_by_asc(role::Column::CodeKey)
         .all(ctx.app.db.read())
         .await?;
-    let mut roles: HashMap<Uuid, Vec<role::Model>> = HashMap::new();
+    let mut roles: HashMap<Uuid, Vec<Arc<role::Model>>> = HashMap::new();
     for (grant, role) in rows {
         let held = roles.entry(grant.user_id).or_default();
-        held.extend(role.filter(|role| held.last().is_none_or(|last| last.id != role.id)));
+        held.extend(role.filter(|role| held.last().is_none_or(|last| last.id != role.id)).map(Arc::new));
     }
     Ok(roles)
 }

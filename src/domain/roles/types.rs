@@ -1,5 +1,7 @@
 //! Roles as GraphQL shows them.
 
+use std::sync::Arc;
+
 use async_graphql::{Enum, ID, Object};
 use entity::role;
 
@@ -21,13 +23,19 @@ pub enum RoleScope {
 }
 
 #[derive(Clone)]
-pub struct RoleObject(role::Model);
+pub struct RoleObject(Arc<role::Model>);
 
 pub type Role = Resilient<RoleObject>;
 
+impl From<Arc<role::Model>> for Role {
+    fn from(row: Arc<role::Model>) -> Self {
+        Self(RoleObject(row))
+    }
+}
+
 impl From<role::Model> for Role {
     fn from(row: role::Model) -> Self {
-        Self(RoleObject(row))
+        Self(RoleObject(Arc::new(row)))
     }
 }
 

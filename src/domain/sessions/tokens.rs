@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use entity::Timestamp;
+use entity::{Secret, Timestamp};
 use jsonwebtoken::{Header, Validation, decode, decode_header, encode};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use crate::{
     app::App,
     authz::{Permission, SignedIn},
     context::Ctx,
+    crypto,
     error::{Error, Result},
     ids::{self, Kind},
 };
@@ -70,14 +72,52 @@ pub fn issue(ctx: &Ctx, user: &SignedIn) -> Result<(String, Timestamp)> {
 }
 
 /// What a token that we signed, and that is in force, says.
+#[derive(Clone)]
 pub struct Verified {
     pub user_id: Uuid,
     pub session_id: Uuid,
     pub expires_at: Timestamp,
 }
 
+/// Tokens whose signature was found to be right, by their hash. A signature does not change; what does (the time, the
+/// keys, the session) is looked at each time.
+pub struct RightTokens(Cache<Vec<u8>, Right>);
+
+#[derive(Clone)]
+struct Right {
+    kid: String,
+    verified: Verified,
+    /// When it is in force, in seconds.
+    from: i64,
+    until: i64,
+}
+
+impl Default for RightTokens {
+    fn default() -> Self {
+        Self(Cache::new(10_000))
+    }
+}
+
 /// `None` for anything that is not a token of ours in force; the caller learns no more than that.
 pub async fn verify(app: &App, token: &str) -> Result<Option<Verified>> {
+    let Secret(hash) = crypto::token_hash(token);
+    let right = if let Some(right) = app.right_tokens.0.get(&hash) {
+        keys::find(app, &right.kid).await?.map(|_| right)
+    } else {
+        let right = read(app, token).await?;
+        if let Some(right) = &right {
+            app.right_tokens.0.insert(hash, right.clone());
+        }
+        right
+    };
+    let now = seconds(app.clock.now());
+    let leeway = i64::try_from(LEEWAY.as_secs()).unwrap_or_default();
+    let in_force = |right: &Right| right.until > now && right.from <= now + leeway;
+    Ok(right.filter(in_force).map(|right| right.verified))
+}
+
+/// What stands in a token that one of our keys has signed.
+async fn read(app: &App, token: &str) -> Result<Option<Right>> {
     let Ok(header) = decode_header(token) else {
         return Ok(None);
     };
@@ -98,15 +138,14 @@ pub async fn verify(app: &App, token: &str) -> Result<Option<Verified>> {
         return Ok(None);
     };
     let claims = decoded.claims;
-    let now = seconds(app.clock.now());
-    let leeway = i64::try_from(LEEWAY.as_secs()).unwrap_or_default();
-    if claims.exp <= now || claims.nbf > now + leeway || claims.iat > now + leeway {
-        return Ok(None);
-    }
     let (user, session) =
         (ids::decode_as(Kind::User, &claims.sub), ids::decode_as(Kind::Session, &claims.sid));
     let expires_at = Timestamp::from_millis(claims.exp.saturating_mul(1_000));
-    Ok(user.zip(session).map(|(user_id, session_id)| Verified { user_id, session_id, expires_at }))
+    let (from, until) = (claims.nbf.max(claims.iat), claims.exp);
+    Ok(user.zip(session).map(|(user_id, session_id)| {
+        let verified = Verified { user_id, session_id, expires_at };
+        Right { kid, verified, from, until }
+    }))
 }
 
 /// Instances' clocks differ a little: a token may have been signed "in the future". Its end is taken strictly.
