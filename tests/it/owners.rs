@@ -165,8 +165,10 @@ async fn the_last_owner_stays_whichever_ways_the_others_go_at_once() {
                 closed.faults("deactivateUsers"),
                 deleted.faults("deleteUser"),
             ];
-            let refused: Vec<_> = answers.iter().flatten().collect();
-            assert!(refused.len() == 1 && refused[0].starts_with("LAST_OWNER"), "{round}: {answers:?}");
+            // Who would be the last in both organisations is refused for each of them.
+            let refused: Vec<_> = answers.iter().filter(|faults| !faults.is_empty()).collect();
+            assert_eq!(refused.len(), 1, "{round}: {answers:?}");
+            assert!(refused[0].iter().all(|fault| fault.starts_with("LAST_OWNER")), "{round}: {answers:?}");
             assert_eq!(owners_of(&world, acme).await.len(), 1, "round {round}");
             assert!(left.faults("removeMembers").iter().all(|fault| fault.starts_with("LAST_OWNER")));
             assert!(!owners_of(&world, other).await.is_empty(), "round {round}");
