@@ -47,6 +47,7 @@ pub struct Metrics {
     answers: Family<Answer, Counter>,
     durations: Family<Route, Histogram>,
     jobs: Family<State, Gauge>,
+    followers: Counter,
 }
 
 /// Seconds.
@@ -63,18 +64,28 @@ impl Metrics {
         let answers = Family::default();
         let durations = Family::new_with_constructor((|| Histogram::new(BOUNDS)) as fn() -> Histogram);
         let jobs = Family::default();
+        let followers = Counter::default();
         let mut registry = Registry::with_prefix("denizen");
         registry.register("http_requests", "Requests answered", Family::clone(&answers));
         let help = "How long requests took";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, Family::clone(&durations));
         registry.register("jobs", "Jobs that wait, and jobs that failed for good", Family::clone(&jobs));
-        Self { registry, answers, durations, jobs }
+        registry.register(
+            "event_followers",
+            "Subscriptions to the log that began",
+            Counter::clone(&followers),
+        );
+        Self { registry, answers, durations, jobs, followers }
     }
 
     /// `route` is the pattern of the route, never the path: strangers must not be able to make new series.
     pub fn answered(&self, route: &str, status: u16, took: Duration) {
         self.answers.get_or_create(&Answer { route: route.to_owned(), status }).inc();
         self.durations.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    pub fn followed(&self) {
+        self.followers.inc();
     }
 
     pub fn set_jobs(&self, queued: u64, dead: u64) {

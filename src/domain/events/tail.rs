@@ -84,6 +84,7 @@ pub async fn follow(app: &Arc<App>) -> Result<Follower> {
         let begun = Reader::at_the_end(app).await?;
         *reader = Some(tokio::spawn(read_on(Arc::clone(app), begun)));
     }
+    app.metrics.followed();
     Ok(follower)
 }
 

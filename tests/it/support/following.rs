@@ -8,7 +8,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::{task::yield_now, time::timeout};
 
 use super::Client;
 
@@ -16,10 +16,13 @@ pub struct Following {
     pub status: StatusCode,
     body: Body,
     read: String,
+    /// It never joined those who follow.
+    refused: bool,
 }
 
 impl Client {
     pub async fn follow(&self, document: &str, variables: Value) -> Following {
+        let before = self.followers().await;
         let call = json!({ "query": document, "variables": variables });
         let request = Request::post("/graphql")
             .header(header::CONTENT_TYPE, "application/json")
@@ -27,11 +30,23 @@ impl Client {
         let request = request.body(Body::from(call.to_string())).expect("a request");
         let response = self.reach(request).await;
         let status = response.status();
-        let mut following = Following { status, body: response.into_body(), read: String::new() };
-        // The server has begun when something comes. That the operation has, too, shows when it is polled once.
-        following.more().await;
-        let _ = timeout(Duration::from_millis(250), following.more()).await;
+        let mut following =
+            Following { status, body: response.into_body(), read: String::new(), refused: true };
+        // The server counts who has joined: what happens from then on, they hear. Or else it says why not.
+        while following.refused && !following.read.contains("event: ") {
+            tokio::select! {
+                more = following.more() => if !more { break },
+                () = yield_now() => {}
+            }
+            following.refused = self.followers().await == before;
+        }
         following
+    }
+
+    async fn followers(&self) -> u64 {
+        let metrics = self.get("/metrics").await.text;
+        let count = metrics.lines().find_map(|line| line.strip_prefix("denizen_event_followers_total "));
+        count.expect("the metric").parse().expect("a number")
     }
 }
 
@@ -70,7 +85,7 @@ impl Following {
 
     /// The next result, if there is one already.
     pub async fn next_at_once(&mut self) -> Option<Value> {
-        timeout(Duration::from_millis(200), self.next()).await.ok().flatten()
+        timeout(Duration::from_millis(500), self.next()).await.ok().flatten()
     }
 
     /// The type of the next event.
@@ -98,13 +113,12 @@ impl Following {
         if self.status != StatusCode::OK {
             return vec![self.status.to_string()];
         }
-        match timeout(Duration::from_millis(200), self.next()).await {
-            Ok(Some(said)) => {
-                let errors = said["errors"].as_array().cloned().unwrap_or_default();
-                let code = |error: &Value| error["extensions"]["code"].as_str().unwrap_or("none").to_owned();
-                errors.iter().map(code).collect()
-            }
-            Ok(None) | Err(_) => Vec::new(),
+        if !self.refused {
+            return Vec::new();
         }
+        let said = self.next().await.expect("a reason");
+        let errors = said["errors"].as_array().cloned().unwrap_or_default();
+        let code = |error: &Value| error["extensions"]["code"].as_str().unwrap_or("none").to_owned();
+        errors.iter().map(code).collect()
     }
 }
