@@ -19,6 +19,7 @@ pub mod event_target;
 /// Whom the extensions of applications mean by their own ids.
 pub mod extension_user;
 /// A role that a person holds, on the platform or in one organisation.
+pub mod failure;
 pub mod grant;
 /// The id tokens that were exchanged, until they run out.
 pub mod id_token;

@@ -3,6 +3,7 @@
 
 mod m20261121_10_applications;
 mod m20261121_12_failures;
+mod m20261121_13_code_failures;
 mod m20261121_1_core;
 mod m20261121_2_people;
 mod m20261121_5_guessing;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_9_proved::Proved),
             Box::new(m20261121_10_applications::Applications),
             Box::new(m20261121_12_failures::Failures),
+            Box::new(m20261121_13_code_failures::CodeFailures),
         ]
     }
 

@@ -110,8 +110,8 @@ struct Model {
     guesses: [Limit; SLOTS.len()],
     /// What was asked for, by whom it names; a step-up names nobody.
     asked: [Limit; SLOTS.len()],
-    /// What went to the addresses of Ada and Bob.
-    sent: [Limit; 2],
+    /// What went to the addresses of Ada and Bob, of each purpose.
+    sent: [Limit; SLOTS.len()],
     to_carl: Vec<u64>,
     carl_is_verified: bool,
 }
@@ -127,23 +127,21 @@ impl Model {
             open,
             guesses: [Limit::new(2 * MINUTE); SLOTS.len()],
             asked: [Limit::new(LIFETIME); SLOTS.len()],
-            sent: [Limit::new(LIFETIME); 2],
+            sent: [Limit::new(LIFETIME); SLOTS.len()],
             to_carl: vec![0],
             carl_is_verified: false,
         }
     }
 
     fn ask(&mut self, slot: usize) -> &'static str {
-        let (who, purpose) = SLOTS[slot];
-        // Codes to log in and to set a password are asked for with the same name.
-        let named = if purpose == Purpose::Reset { slot - 1 } else { slot };
-        if !self.asked[named].take(self.now) {
+        let (who, _) = SLOTS[slot];
+        // Codes to log in use up nothing of those that set a password.
+        if !self.asked[slot].take(self.now) {
             return "TOO_MANY_ATTEMPTS";
         }
         self.guesses[slot].free_at = 0;
         let sent = match who {
-            "ada" => self.sent[0].take(self.now),
-            "bob" => self.sent[1].take(self.now),
+            "ada" | "bob" => self.sent[slot].take(self.now),
             _ => {
                 let lately = self.to_carl.iter().filter(|at| **at + LIFETIME > self.now).count();
                 let sent = lately < 5 && !self.carl_is_verified;

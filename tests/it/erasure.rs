@@ -44,6 +44,7 @@ async fn dump(world: &World) -> String {
         "recovery_codes",
         "passkeys",
         "challenges",
+        "failures",
     ];
     let mut text = String::new();
     for table in tables {

@@ -41,6 +41,7 @@ mod imported_hashes;
 mod key_rotation;
 mod known_names;
 mod limits;
+mod locked_out;
 mod mail;
 mod mailboxes;
 mod models;

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::factors::challenges;
+use super::{factors::challenges, failures};
 use crate::{
     context::Ctx,
     crypto,
@@ -294,15 +294,36 @@ pub async fn check_code(
         .filter(left)
         .exec(&*txn)
         .await?;
-    txn.commit().await?;
     if counted.rows_affected == 0 {
+        drop(txn);
         return Ok(Err(ErrorCode::TooManyAttempts));
     }
+    let right = is_worth(&txn, ctx, user_id, purpose, right).await?;
+    txn.commit().await?;
     Ok(if right { Ok(row) } else { Err(ErrorCode::WrongCode) })
+}
+
+/// Whether a code that is `right` proves anything after those that were wrong before it. A wrong one counts, a right one
+/// ends the count. The row of the code is held: one guess after the other.
+async fn is_worth(txn: &Txn, ctx: &Ctx, user_id: Uuid, purpose: CodePurpose, right: bool) -> Result<bool> {
+    if !failures::is_counted(purpose) {
+        return Ok(right);
+    }
+    let full = failures::are_too_many(&**txn, ctx, user_id, purpose).await?;
+    let worth = right && !full;
+    if worth {
+        failures::end(txn, user_id, purpose).await?;
+    } else {
+        failures::count(txn, user_id, purpose).await?;
+    }
+    Ok(worth)
 }
 
 /// Writes as much as counting a try does: where there is no code, that must not be told by time.
 pub async fn pretend(ctx: &Ctx) -> Result<()> {
+    let txn = ctx.app.db.begin().await?;
+    is_worth(&txn, ctx, Uuid::nil(), CodePurpose::Login, false).await?;
+    txn.commit().await?;
     limits::take(ctx, &rules::GUESS, &ctx.new_id().to_string()).await.map(drop)
 }
 

@@ -23,10 +23,12 @@ pub async fn guess(
     candidates: &[(Uuid, CodePurpose)],
     guess: &str,
 ) -> Result<code::Model> {
-    let subject = subject(what, identifier);
+    let subjects = subjects(what, identifier);
     let named = candidates.first().filter(|_| candidates.len() == 1).map(|(id, _)| *id);
     refusals::bounded_source(ctx).await?;
-    refusals::bounded(ctx, &rules::GUESS, &subject, named).await?;
+    for subject in &subjects {
+        refusals::bounded(ctx, &rules::GUESS, subject, named).await?;
+    }
     let mut answer = Err(ErrorCode::WrongCode);
     for (user_id, purpose) in candidates {
         answer = codes::check_code(ctx, *user_id, *purpose, guess.trim()).await?;
@@ -37,7 +39,7 @@ pub async fn guess(
     match answer {
         Ok(row) => {
             limits::give_back_source(ctx, &rules::SOURCE).await?;
-            limits::clear(ctx, &rules::GUESS, &subject).await?;
+            start_anew(ctx, what, identifier).await?;
             Ok(row)
         }
         Err(code) => {
@@ -57,11 +59,16 @@ pub fn is_wrong(error: &Error) -> bool {
     matches!(error, Error::Faults(faults) if faults.iter().all(wrong))
 }
 
-/// A new code was asked for: it may be guessed at anew.
+/// A new code was asked for, or the right one was shown: it may be guessed at anew. What was wrong in a row stays counted
+/// elsewhere (`failures`).
 pub async fn start_anew(ctx: &Ctx, what: &str, identifier: &str) -> Result<()> {
-    limits::clear(ctx, &rules::GUESS, &subject(what, identifier)).await
+    for subject in subjects(what, identifier) {
+        limits::clear(ctx, &rules::GUESS, &subject).await?;
+    }
+    Ok(())
 }
 
-fn subject(what: &str, identifier: &str) -> String {
-    format!("{what} {}", identity::names::identifier_key(identifier))
+fn subjects(what: &str, identifier: &str) -> Vec<String> {
+    let keys = identity::names::identifier_keys(identifier).into_iter();
+    keys.map(|key| format!("{what} {key}")).collect()
 }

@@ -7,6 +7,7 @@
 pub mod codes;
 mod common;
 pub mod factors;
+pub mod failures;
 pub mod foreign;
 pub mod guessing;
 pub mod hashing;

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::policy;
+use super::{failures, policy};
 use crate::{
     context::Ctx,
     db::Txn,
@@ -26,7 +26,7 @@ pub async fn set(txn: &Txn, ctx: &Ctx, user_id: Uuid, hash: Secret) -> Result<()
         .update_columns([password::Column::Hash, password::Column::ChangedAt, password::Column::Failures])
         .to_owned();
     password::Entity::insert(row).on_conflict(replace).exec_without_returning(&**txn).await?;
-    Ok(())
+    failures::end_all(txn, user_id).await
 }
 
 /// Sets the passwords of accounts that have none yet, in one statement.
@@ -54,6 +54,7 @@ pub async fn replace(txn: &Txn, ctx: &Ctx, user_id: Uuid, old: &Secret, new: Sec
         .filter(password::Column::Hash.eq(old.clone()))
         .exec(&**txn)
         .await?;
+    failures::end_all(txn, user_id).await?;
     Ok(replaced.rows_affected > 0)
 }
 
@@ -111,7 +112,7 @@ pub async fn count_failure(txn: &Txn, user_id: Option<Uuid>) -> Result<()> {
     Ok(())
 }
 
-/// The person was here: what others guessed before is over.
+/// The person was here: what others guessed before, at the password and at codes, is over.
 pub async fn forget_failures(txn: &Txn, user_id: Uuid) -> Result<()> {
     password::Entity::update_many()
         .col_expr(password::Column::Failures, Expr::value(0))
@@ -119,7 +120,7 @@ pub async fn forget_failures(txn: &Txn, user_id: Uuid) -> Result<()> {
         .filter(password::Column::Failures.gt(0))
         .exec(&**txn)
         .await?;
-    Ok(())
+    failures::end_all(txn, user_id).await
 }
 
 /// When the password was set; `None` for who has none.

@@ -45,6 +45,14 @@ pub fn identifier_key(text: &str) -> String {
     email(text).map(|email| email.key).or_else(|| phone(text)).unwrap_or_else(|| name_key(text))
 }
 
+/// Under which keys an account may be found by what was typed, whether or not there is one: what is counted, is counted
+/// for each. An address is looked up as one and as a user name, whose keys differ where a domain has letters like `ß`.
+pub fn identifier_keys(text: &str) -> Vec<String> {
+    let mut keys = vec![identifier_key(text), name_key(text)];
+    keys.dedup();
+    keys
+}
+
 /// Names that users could take for ours.
 pub fn is_reserved(name: &str) -> bool {
     ["admin", "administrator", "root", "superadmin", "system"].contains(&name_key(name).as_str())

@@ -28,10 +28,15 @@ pub const SOURCE: Rule = Rule { name: "source", burst: 100, every: Duration::fro
 pub const CONFIRM: Rule = Rule { name: "confirm", burst: 10, every: Duration::from_mins(3) };
 /// Wrong codes of a second factor, whatever challenges they are for.
 pub const SECOND_FACTOR: Rule = Rule { name: "second-factor", burst: 10, every: Duration::from_mins(3) };
+/// The same from a device that the person has logged in on before: who holds no more than the password does not use this up.
+pub const SECOND_FACTOR_KNOWN_DEVICE: Rule =
+    Rule { name: "second-factor-known-device", burst: 10, every: Duration::from_mins(3) };
+/// Wrong codes of an authenticator app by somebody who is signed in already.
+pub const STEP_UP: Rule = Rule { name: "step-up", burst: 10, every: Duration::from_mins(3) };
 /// Wrong codes for one name, address or number, whether or not it is somebody's: all are free again with a new code,
 /// whose own tries are counted beside it.
 pub const GUESS: Rule = Rule { name: "guess", burst: 5, every: Duration::from_mins(2) };
-/// Messages to one address or number: five in any ten minutes.
+/// Messages to one address or number, for each purpose: five, and then one every ten minutes.
 pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(10) };
 /// Messages that one address of the network asks for, whoever gets them.
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };

@@ -12,7 +12,7 @@ use super::{
     live, tokens,
 };
 pub use super::{
-    devices::forget_all as forget_devices,
+    devices::{forget_all as forget_devices, known as known_device},
     ending::{Logout, end_all, end_others, end_sessions, forget, logout},
     finders::{by_ids, count_of_users, may_see, of_users},
     refreshing::refresh,
@@ -53,11 +53,10 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
-    refusals::bounded_source(ctx).await?;
     let user = identity::service::find_by_identifier(ctx, &identifier).await?;
     let guess = Guess::at(ctx, &identifier, user.as_ref(), device_token.as_deref()).await?;
     let user_id = user.as_ref().map(|user| user.id);
-    refusals::bounded(ctx, guess.rule, &guess.subject, user_id).await?;
+    guess.take(ctx, user_id).await?;
     let found = match user_id {
         Some(id) => passwords::hash_and_state(ctx.app.db.read(), id).await?,
         None => None,
@@ -73,11 +72,9 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
             return Err(error);
         }
     };
-    if right {
-        guess.give_back(ctx).await?;
-    }
     match user {
         Some(user) if right && user.status == UserStatus::Active => {
+            guess.give_back(ctx).await?;
             if let Some(hash) = &hash {
                 passwords::renew(ctx, user.id, &password, hash).await?;
             }
@@ -88,9 +85,11 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
             entered.await.map_err(|error| error.on_gone(wrong_credentials()))
         }
         Some(user) if right && user.status == UserStatus::Deactivated => {
+            guess.give_back(ctx).await?;
             refusals::note(ctx, Some(user.id), json!({})).await?;
             Err(Fault::new(ErrorCode::Inactive, &[], "This account is deactivated.").into())
         }
+        // Right or wrong, for who is not verified it is an attempt like every other: not even the limits tell.
         _ => {
             guess.failed(ctx, user_id, worn_out).await?;
             Err(wrong_credentials().into())
@@ -106,7 +105,7 @@ fn wrong_credentials() -> Fault {
 /// as one with; only who shows a device of the very account is counted apart.
 struct Guess {
     rule: &'static Rule,
-    subject: String,
+    subjects: Vec<String>,
 }
 
 impl Guess {
@@ -119,20 +118,35 @@ impl Guess {
         if let Some(user) = user
             && let Some(device) = devices::known(ctx, user.id, device_token).await?
         {
-            return Ok(Self { rule: &rules::LOGIN_KNOWN_DEVICE, subject: device.to_string() });
+            return Ok(Self { rule: &rules::LOGIN_KNOWN_DEVICE, subjects: vec![device.to_string()] });
         }
-        Ok(Self { rule: &rules::LOGIN, subject: names::identifier_key(identifier) })
+        Ok(Self { rule: &rules::LOGIN, subjects: names::identifier_keys(identifier) })
+    }
+
+    fn is_strangers(&self) -> bool {
+        self.rule.name == rules::LOGIN.name
+    }
+
+    /// A known device is bounded for itself, whatever others do from the same address of the network.
+    async fn take(&self, ctx: &Ctx, user_id: Option<Uuid>) -> Result<()> {
+        if self.is_strangers() {
+            refusals::bounded_source(ctx).await?;
+        }
+        for subject in &self.subjects {
+            refusals::bounded(ctx, self.rule, subject, user_id).await?;
+        }
+        Ok(())
     }
 
     /// From a device that is known, the password counts however often others guessed at it.
     fn is_worn_out(&self, ctx: &Ctx, state: Option<passwords::State>) -> bool {
         let limited = ctx.app.config.server.rate_limits == Switch::On;
-        limited && self.rule.name == rules::LOGIN.name && state == Some(passwords::State::WornOut)
+        limited && self.is_strangers() && state == Some(passwords::State::WornOut)
     }
 
     async fn failed(&self, ctx: &Ctx, user_id: Option<Uuid>, worn_out: bool) -> Result<()> {
         let txn = ctx.app.db.begin().await?;
-        if self.rule.name == rules::LOGIN.name {
+        if self.is_strangers() {
             passwords::count_failure(&txn, user_id).await?;
         }
         let mut event = NewEvent::of(EventType::SessionRefused);
@@ -147,9 +161,22 @@ impl Guess {
     }
 
     async fn give_back(&self, ctx: &Ctx) -> Result<()> {
-        limits::give_back(ctx, self.rule, &self.subject).await?;
-        limits::give_back_source(ctx, &rules::SOURCE).await
+        for subject in &self.subjects {
+            limits::give_back(ctx, self.rule, subject).await?;
+        }
+        if self.is_strangers() { limits::give_back_source(ctx, &rules::SOURCE).await } else { Ok(()) }
     }
+}
+
+/// The password is a new one: nobody has guessed at it yet, by any of the names of this person.
+pub async fn forget_guesses(ctx: &Ctx, user: &user::Model) -> Result<()> {
+    let names = [Some(&user.user_name), user.email.as_ref(), user.phone.as_ref()];
+    for name in names.into_iter().flatten() {
+        for subject in names::identifier_keys(name) {
+            limits::clear(ctx, &rules::LOGIN, &subject).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Who shows this access token: an error of its own kind when it is not one in force.

@@ -128,7 +128,7 @@ async fn a_challenge_takes_five_tries_however_they_come() {
         assert_eq!(right.faults("completeLogin"), ["TOO_MANY_ATTEMPTS at [challengeId]"]);
         let another = challenge(&world, "ada").await;
         for _ in 0..5 {
-            complete(&client, &another, "RECOVERY_CODE", json!("nonsense")).await;
+            complete(&client, &another, "TOTP", json!(wrong)).await;
         }
         let third = challenge(&world, "ada").await;
         let right = complete(&client, &third, "TOTP", json!(app.code(&world, 0))).await;

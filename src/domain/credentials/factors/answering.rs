@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entity::{ChallengeKind, Channel, UserStatus, challenge, user};
+use entity::{ChallengeKind, Channel, CodePurpose, UserStatus, challenge, user};
 use sea_orm::EntityTrait;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -23,14 +23,21 @@ use crate::{
     crypto,
     db::Txn,
     domain::{
+        credentials::failures,
         events::log::{self, EventType, NewEvent},
         identity::{names, service::Delivery},
-        limits::{rules, service as limits},
+        limits::{
+            rules::{self, Rule},
+            service as limits,
+        },
         notifications::{
             service::{self as notifications, Notice},
             template::Template,
         },
-        sessions::entering::{self, Entering, LoggedIn},
+        sessions::{
+            entering::{self, Entering, LoggedIn},
+            service as sessions,
+        },
     },
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
@@ -68,15 +75,81 @@ struct Open {
     waiting: Waiting,
 }
 
+/// What an answer counts against. Whoever holds no more than the password uses nothing up of a person on a device that is
+/// known; and at what nobody can guess, a passkey or a recovery code, the tries of the challenge are enough.
+enum Bound {
+    Source,
+    /// Codes, from a device that is not known.
+    Person(String),
+    Device(String),
+    /// On a known device, at what nobody can guess.
+    Free,
+}
+
+impl Bound {
+    async fn of(ctx: &Ctx, user_id: Uuid, method: Method, device_token: Option<&str>) -> Result<Self> {
+        let device = sessions::known_device(ctx, user_id, device_token).await?;
+        Ok(match (method, device) {
+            (Method::Totp | Method::EmailCode | Method::SmsCode, Some(id)) => Self::Device(id.to_string()),
+            (Method::Totp | Method::EmailCode | Method::SmsCode, None) => Self::Person(user_id.to_string()),
+            (Method::RecoveryCode | Method::Passkey, Some(_)) => Self::Free,
+            (Method::RecoveryCode | Method::Passkey, None) => Self::Source,
+        })
+    }
+
+    fn rule(&self) -> Option<(&'static Rule, &str)> {
+        match self {
+            Self::Person(id) => Some((&rules::SECOND_FACTOR, id)),
+            Self::Device(id) => Some((&rules::SECOND_FACTOR_KNOWN_DEVICE, id)),
+            Self::Source | Self::Free => None,
+        }
+    }
+
+    async fn take_of_source(&self, ctx: &Ctx) -> Result<()> {
+        match self {
+            Self::Source | Self::Person(_) => limits::for_source(ctx, &rules::SOURCE).await,
+            Self::Device(_) | Self::Free => Ok(()),
+        }
+    }
+
+    async fn take(&self, ctx: &Ctx) -> Result<()> {
+        match self.rule() {
+            Some((rule, subject)) => limits::for_person(ctx, rule, subject).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there were so many wrong codes in a row that one proves nothing, but on a device that is known.
+    async fn is_worn_out(&self, ctx: &Ctx, user_id: Uuid) -> Result<bool> {
+        let full = failures::are_too_many(ctx.app.db.read(), ctx, user_id, CodePurpose::Mfa).await?;
+        Ok(full && matches!(self, Self::Person(_)))
+    }
+
+    async fn give_back(&self, ctx: &Ctx) -> Result<()> {
+        if let Some((rule, subject)) = self.rule() {
+            limits::give_back(ctx, rule, subject).await?;
+        }
+        match self {
+            Self::Source | Self::Person(_) => limits::give_back_source(ctx, &rules::SOURCE).await,
+            Self::Device(_) | Self::Free => Ok(()),
+        }
+    }
+}
+
 pub async fn complete(ctx: &Ctx, completion: Completion) -> Result<LoggedIn> {
     let Completion { challenge_id, method, code, passkey } = completion;
     let since = ctx.now();
-    limits::for_source(ctx, &rules::SOURCE).await?;
-    let Open { row, user, application_id, waiting } = open(ctx, challenge_id, method).await?;
+    let opened = open(ctx, challenge_id, method).await;
+    let bound = match &opened {
+        Ok(open) => Bound::of(ctx, open.user.id, method, open.waiting.device_token.as_deref()).await?,
+        Err(_) => Bound::Source,
+    };
+    bound.take_of_source(ctx).await?;
+    let Open { row, user, application_id, waiting } = opened?;
     let shown = shown(method, code, passkey)?;
-    let subject = user.id.to_string();
     challenges::count_try(ctx, &row).await?;
-    limits::for_person(ctx, &rules::SECOND_FACTOR, &subject).await?;
+    bound.take(ctx).await?;
+    let worn_out = bound.is_worn_out(ctx, user.id).await?;
     let Waiting { device, device_token, how, methods: _, question } = waiting;
     let right = match shown {
         Shown::Code(code) => judge_code(ctx, &row, user.id, method, code).await?,
@@ -88,20 +161,19 @@ pub async fn complete(ctx: &Ctx, completion: Completion) -> Result<LoggedIn> {
             None => None,
         },
     };
-    let Some(right) = right else {
-        refuse(ctx, user.id, method).await?;
+    let Some(right) = right.filter(|_| !worn_out) else {
+        refuse(ctx, user.id, method, &bound).await?;
         return Err(wrong(method).into());
     };
     let txn = ctx.app.db.begin().await?;
     challenges::consume(&txn, ctx, row.id).await?;
     if !spend(&txn, ctx, user.id, right).await? {
         drop(txn);
-        refuse(ctx, user.id, method).await?;
+        refuse(ctx, user.id, method, &bound).await?;
         return Err(wrong(method).into());
     }
     txn.commit().await?;
-    limits::give_back(ctx, &rules::SECOND_FACTOR, &subject).await?;
-    limits::give_back_source(ctx, &rules::SOURCE).await?;
+    bound.give_back(ctx).await?;
     entering::open(ctx, Entering { user, application_id, device, how, device_token, since }).await
 }
 
@@ -169,8 +241,11 @@ fn code_hash(ctx: &Ctx, challenge_id: Uuid, method: Method, code: &str) -> Resul
     ctx.app.vault.code_hash(&[challenge_id.as_bytes().as_slice(), way].concat(), code.trim())
 }
 
-async fn refuse(ctx: &Ctx, user_id: Uuid, method: Method) -> Result<()> {
+async fn refuse(ctx: &Ctx, user_id: Uuid, method: Method, bound: &Bound) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
+    if matches!(bound, Bound::Person(_)) {
+        failures::count(&txn, user_id, CodePurpose::Mfa).await?;
+    }
     let event = NewEvent::of(EventType::SessionRefused)
         .on(Kind::User, user_id)
         .with(json!({ "secondFactor": method.as_str() }));

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use entity::{passkey, user};
+use entity::{CodePurpose, passkey, user};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::{
     clock::rfc3339,
     context::Ctx,
     domain::{
+        credentials::failures,
         limits::{rules, service as limits},
         roles::authority,
     },
@@ -79,12 +80,19 @@ pub async fn exported<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Json>
 pub async fn totp_step_up(ctx: &Ctx, code: &str) -> Result<()> {
     let user_id = caller(ctx)?.user_id;
     let subject = user_id.to_string();
-    limits::for_person(ctx, &rules::SECOND_FACTOR, &subject).await?;
-    let step = totp::check(ctx, user_id, code).await?.ok_or_else(totp::wrong_code)?;
+    limits::for_person(ctx, &rules::STEP_UP, &subject).await?;
+    let worn_out = failures::are_too_many(ctx.app.db.read(), ctx, user_id, CodePurpose::StepUp).await?;
+    let right = totp::check(ctx, user_id, code).await?.filter(|_| !worn_out);
     let txn = ctx.app.db.begin().await?;
+    let Some(step) = right else {
+        failures::count(&txn, user_id, CodePurpose::StepUp).await?;
+        txn.commit().await?;
+        return Err(totp::wrong_code().into());
+    };
     if !totp::spend(&txn, user_id, step).await? {
         return Err(totp::wrong_code().into());
     }
+    failures::end(&txn, user_id, CodePurpose::StepUp).await?;
     txn.commit().await?;
-    limits::give_back(ctx, &rules::SECOND_FACTOR, &subject).await
+    limits::give_back(ctx, &rules::STEP_UP, &subject).await
 }

@@ -149,7 +149,8 @@ async fn bounded<T>(
     look: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     limits::for_source(ctx, &rules::SEND_SOURCE).await?;
-    let asked_for = format!("asked for {}", names::identifier_key(identifier));
+    // Each purpose for itself: whoever has codes for logins sent does not close the way to a new password.
+    let asked_for = format!("asked for {} {}", purpose.as_str(), names::identifier_key(identifier));
     limits::for_person(ctx, &rules::SEND, &asked_for).await?;
     guessing::start_anew(ctx, purpose.as_str(), identifier).await?;
     look.await

@@ -60,8 +60,8 @@ pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way) -> Result<()
     let Some((_, known)) = found.as_ref().and_then(|user| target(user, asked, way)) else {
         return Ok(());
     };
-    // However the account was named: so many messages reach one person.
-    if limits::take(ctx, &rules::SEND, &known).await?.is_err() {
+    // However the account was named: so many messages for each purpose reach one person.
+    if limits::take(ctx, &rules::SEND, &sent(asked, &known)).await?.is_err() {
         return Ok(());
     }
     let txn = ctx.app.db.begin().await?;
@@ -92,6 +92,17 @@ pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way) -> Result<()
     let said = json!({ "purpose": asked, "channel": way });
     log::record(&txn, ctx, NewEvent::of(EventType::OtpSent).on(Kind::User, user_id).with(said)).await?;
     txn.commit().await
+}
+
+/// What counts together: of the four purposes, none uses up what another needs.
+fn sent(asked: Asked, to: &str) -> String {
+    let purpose = match asked {
+        Asked::Login => "login",
+        Asked::PasswordReset => "password-reset",
+        Asked::Phone => "phone",
+        Asked::StepUp => "step-up",
+    };
+    format!("{purpose} {to}")
 }
 
 /// Where the message goes, and the form of it that is compared.

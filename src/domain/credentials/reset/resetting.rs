@@ -55,6 +55,7 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     log::record(&txn, ctx, event).await?;
     super::tell(&txn, ctx, &user, spent.application_id).await?;
     txn.commit().await?;
+    sessions::forget_guesses(ctx, &user).await?;
     ctx.app.live_sessions.forget_users(&[user.id]);
     ctx.app.live_keys.forget_users(&[user.id]);
     Ok(user)
