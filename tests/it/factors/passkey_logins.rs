@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::{passkeys::register, with_app};
 use crate::support::{Answer, Authenticator, Client, World};
 
-async fn start(client: &Client, identifier: Option<&str>) -> Value {
+pub async fn start(client: &Client, identifier: Option<&str>) -> Value {
     let document = "mutation ($input: StartPasskeyLoginInput) { startPasskeyLogin(input: $input) {
         challengeId options errors { code message path } } }";
     let input = identifier.map(|identifier| json!({ "identifier": identifier }));
     client.run_with(document, json!({ "input": input })).await.ok("/startPasskeyLogin")
 }
 
-async fn log_in(client: &Client, started: &Value, passkey: Value) -> Answer {
+pub async fn log_in(client: &Client, started: &Value, passkey: Value) -> Answer {
     let document = "mutation ($input: LoginWithPasskeyInput!) { loginWithPasskey(input: $input) {
         user { userName } session { device } tokens { accessToken } challenge { id }
         errors { code message path } } }";
