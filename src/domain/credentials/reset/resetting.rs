@@ -9,6 +9,7 @@ use crate::{
     context::Ctx,
     domain::{
         api_keys::service as api_keys,
+        applications::service as applications,
         credentials::{codes, factors::undoing, guessing, otp::OtpPurpose, passwords, policy, refusals},
         events::log::{self, EventType, NewEvent},
         identity::{names, service as identity},
@@ -46,6 +47,7 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
     // What was mailed came back.
     identity::prove_mailbox(&txn, ctx, user.id, &names::name_key(&spent.target)).await?;
+    applications::release(&txn, ctx, user.id).await?;
     passwords::set(&txn, ctx, user.id, hash).await?;
     codes::end_all(&txn, ctx, &[user.id]).await?;
     undoing::undo_young(&txn, ctx, &user).await?;
