@@ -57,7 +57,8 @@ async fn a_passkey_logs_in_with_a_name_and_without_one_and_counts_as_two_factors
 #[tokio::test]
 async fn every_lie_of_an_authenticator_is_refused() {
     type Lie = fn(&mut Authenticator);
-    let lies: [(&str, Lie); 6] = [
+    let lies: [(&str, Lie); 7] = [
+        ("a frame in a page of others", |key| key.framed = true),
         ("another origin", |key| key.origin = "http://denizen.test.evil.example".to_owned()),
         ("another port", |key| key.origin = "http://denizen.test:81".to_owned()),
         ("another relying party", |key| key.rp_id = "evil.example".to_owned()),
