@@ -74,12 +74,16 @@ fn origin(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestInfo {
     }
 }
 
-/// What stands in `X-Application-Id`. What cannot be read, or stands there twice, is no application's id, and not the same
-/// as naming none.
+/// What stands in `X-Application-Id`; nothing there names none. What cannot be read, or stands there twice, is no
+/// application's id, and not the same as naming none.
 fn application(headers: &HeaderMap) -> Option<String> {
     let mut named = headers.get_all(APPLICATION).iter();
-    let first = named.next()?.to_str().unwrap_or_default().trim().to_owned();
-    Some(if named.next().is_some() { String::new() } else { first })
+    let first = named.next()?;
+    if named.next().is_some() {
+        return Some(String::new());
+    }
+    let id = first.to_str().map(str::trim).unwrap_or("?");
+    (!id.is_empty()).then(|| id.to_owned())
 }
 
 fn trusted(proxies: &[Network], address: IpAddr) -> bool {

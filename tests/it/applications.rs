@@ -180,6 +180,20 @@ async fn a_rotated_secret_replaces_the_old_one() {
 }
 
 #[tokio::test]
+async fn names_that_look_alike_are_one() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        made(&root, "App One").await;
+        let spaced = register(&root, json!({ "name": " App \u{a0} One" })).await;
+        assert_eq!(spaced.faults("registerApplication"), ["TAKEN at [name]"]);
+        for name in ["App\u{200b}One", "App One\u{200b}", "\u{202e}App One", "App\u{ad} One"] {
+            let answer = register(&root, json!({ "name": name })).await;
+            assert_eq!(answer.faults("registerApplication"), ["INVALID at [name]"], "{name:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn nobody_but_who_may_register_some_sees_any() {
     for world in World::each().await {
         let root = world.superadmin().await;
@@ -272,7 +286,8 @@ async fn the_header_names_the_application_where_the_input_does_not() {
         let default = client_id(&log_in(&world.anonymous(), None).await, "login");
         assert!(default != reader && default != writer);
         let twice = of(&reader).with_header("x-application-id", &writer);
-        let nobodys = [of(&off), of(""), of("nonsense"), of("app_01jd0000000000000000000000"), twice];
+        assert_eq!(client_id(&log_in(&of(""), None).await, "login"), default, "nothing names none");
+        let nobodys = [of(&off), of("nonsense"), of("app_01jd0000000000000000000000"), twice];
         for client in nobodys {
             assert_eq!(log_in(&client, None).await.faults("login"), ["NOT_FOUND at [applicationId]"]);
             let document = "mutation { registerUser(input: { email: \"eve@example.org\", password: \"tinte kanne wolke\" }) {

@@ -3,6 +3,7 @@
 mod challenges;
 mod passkey_logins;
 mod passkeys;
+mod resets;
 mod totp;
 
 use aws_lc_rs::hmac;

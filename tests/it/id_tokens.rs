@@ -10,7 +10,10 @@ use futures_util::future::join_all;
 use sea_orm::{EntityTrait as _, PaginatorTrait as _};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, World};
+use crate::{
+    factors::with_app,
+    support::{Answer, Client, World, token_and_code},
+};
 
 const EXCHANGE: &str = "mutation ($token: String!, $app: ID!) {
     exchangeIdToken(input: { idToken: $token, applicationId: $app }) {
@@ -88,6 +91,79 @@ async fn the_first_token_makes_an_account_and_the_next_finds_it() {
         assert_eq!(world.events_of("user.registered").await, vec![json!({ "how": "ID_TOKEN" }); 3]);
         let started = world.events_of("session.started").await;
         assert_eq!(started.iter().filter(|data| data["how"] == "ID_TOKEN").count(), 4);
+    }
+}
+
+/// The mailed token, shown to `verifyUser` or `resetPassword`.
+async fn mailed(world: &World, subject: &str) -> String {
+    let mails = world.mails_to("install@example.org").await;
+    let mail = mails.iter().find(|mail| mail.subject.contains(subject));
+    token_and_code(mail.unwrap_or_else(|| panic!("no mail {subject}"))).0
+}
+
+#[tokio::test]
+async fn an_account_that_its_owner_has_taken_over_is_not_the_extensions_any_more() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let reader = Extension::of(&root, "Reader").await;
+        let first = reader.exchange(&world, &reader.token(&world, 1, "install-1")).await;
+        let client = first.ok("/exchangeIdToken/tokens/accessToken");
+        let client = world.anonymous().with_token(client.as_str().expect("a token"));
+        let export = "mutation { exportMyData { data } }";
+        let held = client.run(export).await.ok("/exportMyData/data/extensionOf/0/applicationId");
+        assert_eq!(held, json!(reader.app));
+        let (app, _) = with_app(&world, &client).await;
+        world.pass(Duration::from_secs(30));
+        let step_up =
+            "mutation ($code: String!) { verifyOtp(input: { purpose: STEP_UP, code: $code }) { proof } }";
+        let proof =
+            client.run_with(step_up, json!({ "code": app.code(&world, 0) })).await.ok("/verifyOtp/proof");
+        let change = "mutation ($proof: String!) { changeEmail(input: { newEmail: \"install@example.org\",
+            proof: $proof }) { errors { code path } } }";
+        let changed = client.run_with(change, json!({ "proof": proof })).await;
+        assert_eq!(changed.faults("changeEmail"), [""; 0]);
+        let again = reader.exchange(&world, &reader.token(&world, 2, "install-1")).await;
+        assert!(again.ok("/exchangeIdToken/challenge").is_object(), "nothing is proved yet: {}", again.text);
+        let token = mailed(&world, "ddress").await;
+        let verify = "mutation ($token: String!) { verifyUser(input: { token: $token }) { user { status } errors { code path } } }";
+        let verified = world.anonymous().run_with(verify, json!({ "token": token })).await;
+        assert_eq!(verified.faults("verifyUser"), [""; 0]);
+        let next = reader.exchange(&world, &reader.token(&world, 3, "install-1")).await;
+        assert_ne!(user_id(&next), user_id(&first), "an account of its own");
+        let events = world.events_of("user.updated").await;
+        assert!(events.contains(&json!({ "fields": ["extension"] })), "{events:?}");
+        let held = client.run(export).await.ok("/exportMyData/data/extensionOf");
+        assert_eq!(held, json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_opens_nothing_any_more() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let mut reader = Extension::of(&root, "Reader").await;
+        let first = reader.exchange(&world, &reader.token(&world, 1, "install-1")).await;
+        let before = reader.token(&world, 2, "install-1");
+        let document = "mutation ($app: ID!) { rotateApplicationSecret(input: { applicationId: $app, secret: EXTENSION_KEY }) {
+            application { id } clientSecret extensionKey errors { code path } } }";
+        let rotated =
+            root.run_with(document, json!({ "app": reader.app })).await.ok("/rotateApplicationSecret");
+        assert_eq!(
+            (&rotated["clientSecret"], &rotated["application"]["id"]),
+            (&Value::Null, &json!(reader.app))
+        );
+        let after = reader.token(&world, 3, "install-1");
+        for leaked in [before, after] {
+            assert_eq!(reader.exchange(&world, &leaked).await.faults("exchangeIdToken"), WRONG);
+        }
+        let key = rotated["extensionKey"].as_str().expect("a key");
+        reader.key = BASE64.decode(key.as_bytes()).expect("base64");
+        let next = reader.exchange(&world, &reader.token(&world, 4, "install-1")).await;
+        assert_eq!(user_id(&next), user_id(&first));
+        let events = world.events_of("application.updated").await;
+        assert_eq!(events, [json!({ "rotated": ["extensionKey"] })]);
+        let stranger = world.user("ada").await;
+        assert_eq!(stranger.run_with(document, json!({ "app": reader.app })).await.codes(), ["FORBIDDEN"]);
     }
 }
 

@@ -5,7 +5,11 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QuerySelect, Set};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::{redirects, secrets, service::no_such_application};
+use super::{
+    redirects,
+    secrets::{self, SecretKind},
+    service::no_such_application,
+};
 use crate::{
     authz::{Permission, Scope},
     change::Change,
@@ -44,6 +48,7 @@ pub async fn register(ctx: &Ctx, new: NewApplication) -> Result<Registered> {
     ctx.actor.require(Permission::AppRegister, Scope::Platform)?;
     let NewApplication { name, backend, settings, redirect_urls } = new;
     let mut faults: Vec<_> = name_fault(&name).into_iter().collect();
+    let name = spaced(&name);
     if backend == IdentityBackend::FusionAuth {
         faults.push(unsupported("backend"));
     } else {
@@ -56,7 +61,7 @@ pub async fn register(ctx: &Ctx, new: NewApplication) -> Result<Registered> {
     let row = application::ActiveModel {
         id: Set(ctx.new_id()),
         name_key: Set(names::name_key(&name)),
-        name: Set(name.trim().to_owned()),
+        name: Set(name),
         active: Set(true),
         backend: Set(backend),
         backend_settings: Set(None),
@@ -109,7 +114,8 @@ pub async fn update(ctx: &Ctx, change: ApplicationChange) -> Result<application:
     refuse(faults)?;
     let mut after = before.clone();
     if let Change::Set(name) = name {
-        (after.name_key, after.name) = (names::name_key(&name), name.trim().to_owned());
+        let name = spaced(&name);
+        (after.name_key, after.name) = (names::name_key(&name), name);
     }
     if let Change::Set(active) = active {
         after.active = active;
@@ -133,16 +139,26 @@ pub async fn update(ctx: &Ctx, change: ApplicationChange) -> Result<application:
     Ok(after)
 }
 
-/// A new client secret: the old one is good for nothing from then on.
-pub async fn rotate_secret(ctx: &Ctx, id: Option<Uuid>) -> Result<(application::Model, String)> {
+/// A new secret in the place of one: the old one is good for nothing from then on.
+pub async fn rotate_secret(
+    ctx: &Ctx,
+    id: Option<Uuid>,
+    kind: SecretKind,
+) -> Result<(application::Model, String)> {
     ctx.actor.require(Permission::AppRegister, Scope::Platform)?;
-    let secret = secrets::client_secret(ctx);
+    let secret = match kind {
+        SecretKind::Client => secrets::client_secret(ctx),
+        SecretKind::ExtensionKey => secrets::extension_key(ctx)?,
+    };
     let txn = ctx.app.db.begin().await?;
     let mut row = held(&txn, id).await?.into_active_model();
-    row.client_secret_hash = Set(Some(secret.kept));
+    match kind {
+        SecretKind::Client => row.client_secret_hash = Set(Some(secret.kept)),
+        SecretKind::ExtensionKey => row.extension_key = Set(Some(secret.kept)),
+    }
     row.updated_at = Set(ctx.now());
     let row = row.update(&*txn).await?;
-    let data = json!({ "rotated": ["clientSecret"] });
+    let data = json!({ "rotated": [kind.as_str()] });
     tell(&txn, ctx, EventType::ApplicationUpdated, row.id, data).await?;
     txn.commit().await?;
     Ok((row, secret.shown))
@@ -173,9 +189,17 @@ async fn tell(txn: &Txn, ctx: &Ctx, kind: EventType, id: Uuid, data: Json) -> Re
     log::record(txn, ctx, NewEvent::of(kind).on(Kind::Application, id).with(data)).await
 }
 
+/// With one space between words: two would look like one.
+fn spaced(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn name_fault(name: &str) -> Option<Fault> {
     if name.trim().is_empty() {
         return Some(Fault::required("name", "A name is needed, to know the application by."));
+    }
+    if name.chars().any(names::is_invisible) {
+        return Some(Fault::invalid("name", "It contains invisible characters."));
     }
     names::text_problem(name).map(|problem| Fault::invalid("name", problem))
 }

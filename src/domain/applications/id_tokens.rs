@@ -13,6 +13,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use super::{
+    links,
     secrets::{self, KEY_LENGTH},
     service::no_such_application,
 };
@@ -167,7 +168,7 @@ async fn try_admit(
     };
     let spent = row.insert(&*txn).await;
     spent.map_err(|error| Error::from(error).on_conflict("id_tokens.token_hash", wrong()))?;
-    let subject_hash = crypto::token_hash(&said.subject);
+    let subject_hash = links::subject_hash(ctx, application_id, &said.subject)?;
     let known = extension_user::Entity::find()
         .filter(extension_user::Column::ApplicationId.eq(application_id))
         .filter(extension_user::Column::SubjectHash.eq(subject_hash.clone()))

@@ -6,6 +6,7 @@
 
 mod changing;
 pub mod id_tokens;
+mod links;
 pub mod mutation;
 pub mod query;
 mod redirects;

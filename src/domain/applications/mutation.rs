@@ -5,8 +5,8 @@ use entity::IdentityBackend;
 
 use super::{
     id_tokens,
-    service::{self, ApplicationChange, Backend, NewApplication, Registered},
-    types::{Application, IdentityBackendKind},
+    service::{self, ApplicationChange, Backend, NewApplication, Registered, SecretKind},
+    types::{Application, ApplicationSecretKind, IdentityBackendKind},
 };
 use crate::{
     authz::Permission,
@@ -64,18 +64,24 @@ impl ApplicationsMutation {
         Ok(Some(UpdateApplicationPayload { application: row.map(Into::into), errors }))
     }
 
-    /// Gives an application a new client secret, which is shown this once. The old one is good for nothing at once.
+    /// Gives an application a new client secret, or a new key of its extensions. It is shown this once. The old one is good
+    /// for nothing at once: what was sealed with an old key, too.
     #[graphql(guard = "Require(Permission::AppRegister)")]
     async fn rotate_application_secret(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which application.")] input: RotateApplicationSecretInput,
+        #[graphql(desc = "Which application, and which of its secrets.")] input: RotateApplicationSecretInput,
     ) -> Result<Option<RotateApplicationSecretPayload>> {
-        let RotateApplicationSecretInput { application_id } = input;
+        let RotateApplicationSecretInput { application_id, secret } = input;
         let id = ids::decode_as(Kind::Application, &application_id);
-        let (done, errors) = payload(service::rotate_secret(ctx.ctx()?, id).await)?;
-        let (application, client_secret) = done.map(|(row, secret)| (row.into(), secret)).unzip();
-        Ok(Some(RotateApplicationSecretPayload { application, client_secret, errors }))
+        let kind = secret.map_or(SecretKind::Client, Into::into);
+        let (done, errors) = payload(service::rotate_secret(ctx.ctx()?, id, kind).await)?;
+        let (application, shown) = done.map(|(row, secret)| (row.into(), secret)).unzip();
+        let (client_secret, extension_key) = match kind {
+            SecretKind::Client => (shown, None),
+            SecretKind::ExtensionKey => (None, shown),
+        };
+        Ok(Some(RotateApplicationSecretPayload { application, client_secret, extension_key, errors }))
     }
 }
 
@@ -199,6 +205,8 @@ pub struct UpdateApplicationPayload {
 pub struct RotateApplicationSecretInput {
     /// Its id.
     application_id: ID,
+    /// Which of its secrets: the client secret when it is left out.
+    secret: Option<ApplicationSecretKind>,
 }
 
 /// The new secret.
@@ -206,8 +214,10 @@ pub struct RotateApplicationSecretInput {
 pub struct RotateApplicationSecretPayload {
     /// The application.
     application: Option<Application>,
-    /// What it proves with who it is. It is not kept, and never shown again.
+    /// What it proves with who it is, if that was asked for. It is not kept, and never shown again.
     client_secret: Option<String>,
+    /// With what its extensions seal id tokens, if that was asked for: 32 bytes as base64. It is never shown again.
+    extension_key: Option<String>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }

@@ -29,13 +29,28 @@ fn problem(text: &str) -> Option<&'static str> {
     if text.contains('#') {
         return Some("It has a fragment: that never reaches a server.");
     }
+    if text.chars().any(names::is_invisible) {
+        return Some("It contains invisible characters.");
+    }
     let parsed = Url::parse(text).ok().filter(|_| names::is_web_address(text));
     let Some(url) = parsed else {
         return Some("This is not an address on the web, such as https://app.example.org/signed-in.");
     };
+    if !is_written_out(text, &url) {
+        return Some("Its host is written in a way that browsers read as another.");
+    }
     let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1"));
     (url.scheme() != "https" && !here)
         .then_some("It must begin with https, but for this machine (localhost).")
+}
+
+/// Whether the host stands there as a parser reads it: `127.1` is read as `127.0.0.1`. One in other letters than ASCII has its
+/// name for machines, and no other reading.
+fn is_written_out(text: &str, url: &Url) -> bool {
+    let rest = text.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    !host.is_ascii() || url.host_str().is_some_and(|read| read.eq_ignore_ascii_case(host))
 }
 
 #[cfg(test)]
@@ -70,6 +85,11 @@ mod tests {
             "https://app.example.org/\n",
             "https://app.exam ple.org/",
             "https://app.example.org/\0",
+            "https://app.example.org/\u{202e}",
+            "https://app\u{ad}.example.org/",
+            "http://127.1/",
+            "http://0x7f000001/",
+            "https://a%2eexample/",
         ] {
             assert!(problem(url).is_some(), "{url:?}");
         }

@@ -13,6 +13,23 @@ use crate::{
 /// As `NaCl`'s secretbox wants it.
 pub const KEY_LENGTH: usize = 32;
 
+/// Which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretKind {
+    Client,
+    ExtensionKey,
+}
+
+impl SecretKind {
+    /// As the API says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "clientSecret",
+            Self::ExtensionKey => "extensionKey",
+        }
+    }
+}
+
 /// A secret as it is shown, once, and as it is kept.
 pub struct Made {
     pub shown: String,

@@ -9,8 +9,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub use super::changing::{
-    ApplicationChange, Backend, NewApplication, Registered, register, rotate_secret, update,
+pub use super::{
+    changing::{ApplicationChange, Backend, NewApplication, Registered, register, rotate_secret, update},
+    links::{exported as exported_links, release},
+    secrets::SecretKind,
 };
 use crate::{
     authz::{Permission, Scope},

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Enum, ID, Object, SimpleObject};
 use entity::{IdentityBackend, application};
 
+use super::service::SecretKind;
 use crate::{
     graphql::{
         connection::PageInfo,
@@ -24,6 +25,17 @@ pub enum IdentityBackendKind {
     /// In a `FusionAuth` of the application's own.
     #[graphql(name = "FUSIONAUTH")]
     FusionAuth,
+}
+
+/// One of the secrets of an application.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "SecretKind")]
+pub enum ApplicationSecretKind {
+    /// With what the application proves who it is.
+    #[graphql(name = "CLIENT_SECRET")]
+    Client,
+    /// With what its extensions seal id tokens.
+    ExtensionKey,
 }
 
 #[derive(Clone)]

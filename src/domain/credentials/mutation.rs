@@ -41,8 +41,9 @@ impl CredentialsMutation {
         Ok(Some(ForgotPasswordPayload { delivery: delivery.map(Delivery::from), errors }))
     }
 
-    /// Sets a new password with the token of a mailed link, or with a code. It works once, and ends every session and
-    /// every API key. A password that is not good enough leaves the link as it is.
+    /// Sets a new password with the token of a mailed link, or with a code. It works once, and ends every session, every
+    /// API key, and the passkeys and the authenticator app that were added in the last seven days. A password that is not
+    /// good enough leaves the link as it is. While a second factor is missing, the user is shown as to a stranger.
     #[graphql(guard = "Public")]
     async fn reset_password(
         &self,

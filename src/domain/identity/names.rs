@@ -162,6 +162,16 @@ pub fn is_web_address(text: &str) -> bool {
     web && host_fits && port_fits && text.len() <= 2_000 && text.chars().all(plain)
 }
 
+/// Letters that nobody sees, or that turn their neighbours round (Unicode's category Cf): what has some can look like
+/// what it is not.
+pub fn is_invisible(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
+}
+
 /// What is wrong with a piece of text that people see: the database takes no NUL, and a line is a line.
 pub fn text_problem(text: &str) -> Option<&'static str> {
     if text.chars().count() > 200 {

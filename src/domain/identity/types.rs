@@ -80,13 +80,17 @@ impl User {
         Self(UserObject { row: Arc::new(row), sees: Sees::Everything, ahead: Ahead::default() })
     }
 
-    /// The same, where the caller has just proved to be this person, and is not signed in as them.
+    /// The same, where the caller has just proved to be this person, and is not signed in as them. Where more is asked for,
+    /// such as a second factor, they are as far as a stranger.
     pub async fn themselves(ctx: &Context<'_>, row: Option<user::Model>) -> Result<Option<Afresh<Self>>> {
         let Some(row) = row else {
             return Ok(None);
         };
-        let proved = entering::as_proved(ctx.ctx()?, &row).await?;
-        Ok(Some(Afresh::new(proved, Self::in_full(row))))
+        let ctx = ctx.ctx()?;
+        Ok(Some(match entering::as_proved(ctx, &row).await? {
+            Some(proved) => Afresh::new(proved, Self::in_full(row)),
+            None => Afresh::new(ctx.clone(), Self::seen(row, Seen::FromOutside)),
+        }))
     }
 
     /// What to look at of users of whom this is selected.

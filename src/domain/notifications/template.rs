@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 pub use letters::escape;
 use letters::{
     already_registered, already_verified, change_email, code_alone, email_changed, email_removed,
-    factor_changed, invitation, letter, new_device, password_changed, phone_changed, reset_password,
-    session_reused, set_password, verify_email, wanted,
+    factor_added, factor_changed, invitation, letter, new_device, password_changed, phone_changed,
+    reset_password, session_reused, set_password, verify_email, wanted,
 };
 
 use crate::config::NoticeKind;
@@ -55,7 +55,9 @@ pub enum Template {
     NumberWanted { user_name: String },
     /// The second factor of a login, by mail or as a text message.
     FactorCode { user_name: String, code: String, minutes: u64 },
-    /// A second factor was added, changed or taken away.
+    /// A second factor was added; for so many days a new password undoes it.
+    FactorAdded { user_name: String, what: String, days: u64 },
+    /// A second factor was changed or taken away.
     FactorChanged { user_name: String, what: String },
     /// Somebody logged in on a device that is not known.
     NewDevice { user_name: String, device: String, ip: String, at: String },
@@ -110,6 +112,7 @@ impl Template {
             Self::PhoneChanged { .. } => "phone_changed",
             Self::NumberWanted { .. } => "number_wanted",
             Self::FactorCode { .. } => "factor_code",
+            Self::FactorAdded { .. } => "factor_added",
             Self::FactorChanged { .. } => "factor_changed",
             Self::NewDevice { .. } => "new_device",
             Self::SessionReused { .. } => "session_reused",
@@ -123,7 +126,9 @@ impl Template {
             Self::Welcome { .. } => Some(NoticeKind::Welcome),
             Self::PasswordChanged { .. } => Some(NoticeKind::PasswordChanged),
             Self::EmailChanged { .. } => Some(NoticeKind::EmailChanged),
-            Self::PhoneChanged { .. } | Self::FactorChanged { .. } => Some(NoticeKind::FactorChanged),
+            Self::PhoneChanged { .. } | Self::FactorAdded { .. } | Self::FactorChanged { .. } => {
+                Some(NoticeKind::FactorChanged)
+            }
             Self::NewDevice { .. } => Some(NoticeKind::NewDevice),
             Self::VerifyEmail { .. }
             | Self::AlreadyRegistered { .. }
@@ -179,6 +184,7 @@ impl Template {
             Self::FactorCode { user_name, code, minutes } => {
                 code_alone(user_name, code, *minutes, "to finish your login")
             }
+            Self::FactorAdded { user_name, what, days } => factor_added(user_name, what, *days),
             Self::FactorChanged { user_name, what } => factor_changed(user_name, what),
         }
     }

@@ -157,12 +157,16 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
 }
 
 /// The same request, asked by somebody who has proved who they are in another way than by coming in: they are shown what
-/// a login would show them at once. It opens nothing that asks for more, such as a second factor, or for an active account.
-pub async fn as_proved(ctx: &Ctx, user: &user::Model) -> Result<Ctx> {
+/// a login would show them at once. `None` where that asks for more, such as a second factor, or for an active account: then
+/// nothing is proved yet.
+pub async fn as_proved(ctx: &Ctx, user: &user::Model) -> Result<Option<Ctx>> {
+    if ctx.actor.user_id() == Some(user.id) {
+        return Ok(Some(ctx.clone()));
+    }
     let more = user.status != UserStatus::Active
         || factors::in_force_since(ctx.app.db.read(), user.id).await?.is_some();
-    if more || ctx.actor.user_id() == Some(user.id) {
-        return Ok(ctx.clone());
+    if more {
+        return Ok(None);
     }
     let signed_in = SignedIn {
         user_id: user.id,
@@ -173,5 +177,5 @@ pub async fn as_proved(ctx: &Ctx, user: &user::Model) -> Result<Ctx> {
         authenticated_at: ctx.now(),
         grants: live::grants_of(&ctx.app, user.id).await?,
     };
-    Ok(ctx.acting_as(Actor::User(Arc::new(signed_in))))
+    Ok(Some(ctx.acting_as(Actor::User(Arc::new(signed_in)))))
 }

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::{passkeys::register, with_app};
 use crate::support::{Answer, Authenticator, Client, World};
 
-async fn start(client: &Client, identifier: Option<&str>) -> Value {
+pub async fn start(client: &Client, identifier: Option<&str>) -> Value {
     let document = "mutation ($input: StartPasskeyLoginInput) { startPasskeyLogin(input: $input) {
         challengeId options errors { code message path } } }";
     let input = identifier.map(|identifier| json!({ "identifier": identifier }));
     client.run_with(document, json!({ "input": input })).await.ok("/startPasskeyLogin")
 }
 
-async fn log_in(client: &Client, started: &Value, passkey: Value) -> Answer {
+pub async fn log_in(client: &Client, started: &Value, passkey: Value) -> Answer {
     let document = "mutation ($input: LoginWithPasskeyInput!) { loginWithPasskey(input: $input) {
         user { userName } session { device } tokens { accessToken } challenge { id }
         errors { code message path } } }";
@@ -57,7 +57,8 @@ async fn a_passkey_logs_in_with_a_name_and_without_one_and_counts_as_two_factors
 #[tokio::test]
 async fn every_lie_of_an_authenticator_is_refused() {
     type Lie = fn(&mut Authenticator);
-    let lies: [(&str, Lie); 6] = [
+    let lies: [(&str, Lie); 7] = [
+        ("a frame in a page of others", |key| key.framed = true),
         ("another origin", |key| key.origin = "http://denizen.test.evil.example".to_owned()),
         ("another port", |key| key.origin = "http://denizen.test:81".to_owned()),
         ("another relying party", |key| key.rp_id = "evil.example".to_owned()),

@@ -20,6 +20,8 @@ pub struct Authenticator {
     /// Whose it is: learnt at the registration, and told where nobody was named.
     pub user_handle: Option<Vec<u8>>,
     pub kind: Option<&'static str>,
+    /// In a page inside a page of another origin.
+    pub framed: bool,
 }
 
 const USER_PRESENT: u8 = 0x01;
@@ -37,6 +39,7 @@ impl Authenticator {
             counter: 0,
             user_handle: None,
             kind: None,
+            framed: false,
         }
     }
 
@@ -81,7 +84,7 @@ impl Authenticator {
     fn client_data(&self, kind: &'static str, options: &Value) -> Vec<u8> {
         let challenge = &options["publicKey"]["challenge"];
         let kind = self.kind.unwrap_or(kind);
-        json!({ "type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false })
+        json!({ "type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": self.framed })
             .to_string()
             .into_bytes()
     }

@@ -19,4 +19,5 @@ mod standing;
 mod telling;
 mod totp;
 pub mod types;
+pub mod undoing;
 mod webauthn;

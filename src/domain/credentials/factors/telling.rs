@@ -4,6 +4,7 @@ use entity::user;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::undoing::DAYS;
 use crate::{
     context::Ctx,
     db::Txn,
@@ -21,11 +22,27 @@ use crate::{
 /// `what` goes on as "on your account, …".
 pub async fn tell(txn: &Txn, ctx: &Ctx, user: &user::Model, event: NewEvent, what: &str) -> Result<()> {
     log::record(txn, ctx, event.on(Kind::User, user.id)).await?;
+    announce(txn, ctx, user, what).await
+}
+
+/// The same of a factor that is new: how its addition is undone is said as well.
+pub async fn tell_added(txn: &Txn, ctx: &Ctx, user: &user::Model, event: NewEvent, what: &str) -> Result<()> {
+    log::record(txn, ctx, event.on(Kind::User, user.id)).await?;
+    let (user_name, what) = (user.user_name.clone(), what.to_owned());
+    mail(txn, ctx, user, Template::FactorAdded { user_name, what, days: DAYS }).await
+}
+
+/// The mail alone.
+pub async fn announce(txn: &Txn, ctx: &Ctx, user: &user::Model, what: &str) -> Result<()> {
+    let (user_name, what) = (user.user_name.clone(), what.to_owned());
+    mail(txn, ctx, user, Template::FactorChanged { user_name, what }).await
+}
+
+async fn mail(txn: &Txn, ctx: &Ctx, user: &user::Model, template: Template) -> Result<()> {
     let Some(to) = user.email.clone().filter(|_| user.email_verified_at.is_some()) else {
         return Ok(());
     };
     let application_id = application(ctx);
-    let template = Template::FactorChanged { user_name: user.user_name.clone(), what: what.to_owned() };
     notifications::send(txn, ctx, Notice { user_id: user.id, application_id, to, template }).await
 }
 

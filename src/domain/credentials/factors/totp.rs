@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     challenges, otp, recovery,
     service::{account, caller},
-    telling::tell,
+    telling::{tell, tell_added},
 };
 use crate::{
     context::Ctx,
@@ -116,7 +116,8 @@ pub async fn confirm(ctx: &Ctx, code: &str) -> Result<Vec<String>> {
     };
     let user = account(&*txn, user_id).await?;
     let event = NewEvent::of(EventType::MfaEnabled);
-    tell(&txn, ctx, &user, event, "an authenticator app is asked for at each login from now on").await?;
+    tell_added(&txn, ctx, &user, event, "an authenticator app is asked for at each login from now on")
+        .await?;
     txn.commit().await?;
     limits::give_back(ctx, &rules::SECOND_FACTOR, &subject).await?;
     Ok(codes)

@@ -28,6 +28,11 @@ fn origin(ctx: &Ctx) -> Option<Url> {
     Url::parse(ctx.app.public_url.as_str()).ok()
 }
 
+fn is_at_or_below(origin: &Url, host: &str) -> bool {
+    let above = origin.host_str().and_then(|name| name.strip_suffix(host));
+    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
 fn relying_party(ctx: &Ctx) -> Result<Webauthn> {
     let unsupported = || {
         let message = "Passkeys need a public URL with a name: they are bound to it, and an address is none.";
@@ -38,6 +43,7 @@ fn relying_party(ctx: &Ctx) -> Result<Webauthn> {
     // A browser offers the passkeys of our name to pages below that name alone; of those, to which we allow it.
     let others = ctx.app.config.server.allowed_origins.iter();
     let others = others.filter_map(|origin| Url::parse(origin.as_str()).ok());
+    let others = others.filter(|origin| is_at_or_below(origin, &host));
     let builder = others.fold(builder, |builder, origin| builder.append_allowed_origin(&origin));
     builder.rp_name(&host).build().map_err(Error::internal)
 }
@@ -110,6 +116,10 @@ pub fn finish_login(
     question: Question,
     mut passkey: Passkey,
 ) -> Result<Result<(Passkey, u32), Refusal>> {
+    // webauthn-rs judges this at registrations alone.
+    if answer.is_framed() {
+        return Ok(Err(Refusal::Wrong));
+    }
     let judged = relying_party(ctx)?.finish_discoverable_authentication_v2(&answer.0, question.0, &passkey);
     let result = match judged {
         Ok(result) if result.user_verified() => result,
@@ -146,6 +156,12 @@ impl Answer<PublicKeyCredential> {
     /// Whose passkey it says that it is.
     pub fn user_id(&self) -> Option<Uuid> {
         self.0.get_user_unique_id().and_then(|id| Uuid::from_slice(id).ok())
+    }
+
+    /// Whether it was made inside a page of another origin, which can dress up around it what it likes.
+    fn is_framed(&self) -> bool {
+        let said = serde_json::from_slice::<Json>(&self.0.response.client_data_json);
+        said.is_ok_and(|said| said["crossOrigin"] == true)
     }
 
     /// Whether it says that it is somebody's, in whatever form.

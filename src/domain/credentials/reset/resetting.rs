@@ -9,7 +9,8 @@ use crate::{
     context::Ctx,
     domain::{
         api_keys::service as api_keys,
-        credentials::{codes, guessing, otp::OtpPurpose, passwords, policy, refusals},
+        applications::service as applications,
+        credentials::{codes, factors::undoing, guessing, otp::OtpPurpose, passwords, policy, refusals},
         events::log::{self, EventType, NewEvent},
         identity::{names, service as identity},
         sessions::service as sessions,
@@ -24,7 +25,7 @@ pub enum Key {
     Code { identifier: String, code: String },
 }
 
-/// Ends every session, every API key, and every other code and link: whoever needs this may have lost the account for a
+/// Ends every session, every API key, every factor of the last days, and every other code and link: whoever needs this may have lost the account for a
 /// while, and what was made in it meanwhile is not theirs. A password that is not good enough uses nothing up.
 pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Model> {
     policy::check(FIELD, &new, &[])?;
@@ -46,8 +47,10 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
     // What was mailed came back.
     identity::prove_mailbox(&txn, ctx, user.id, &names::name_key(&spent.target)).await?;
+    applications::release(&txn, ctx, user.id).await?;
     passwords::set(&txn, ctx, user.id, hash).await?;
     codes::end_all(&txn, ctx, &[user.id]).await?;
+    undoing::undo_young(&txn, ctx, &user).await?;
     sessions::end_all(&txn, ctx, &[user.id], "password_reset").await?;
     sessions::forget_devices(&txn, user.id).await?;
     api_keys::revoke_all(&txn, ctx, user.id).await?;

@@ -11,6 +11,7 @@ use crate::{
     context::Ctx,
     db::Txn,
     domain::{
+        applications::service as applications,
         credentials::{
             codes::{self, Spent},
             proofs,
@@ -146,6 +147,7 @@ pub async fn apply_email(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Resu
         .map_err(|error| Error::from(error).on_conflict("users.email_key", taken()))?;
     verify::drop_attempts(&txn, &email.key).await?;
     codes::end_all(&txn, ctx, &[user.id]).await?;
+    applications::release(&txn, ctx, user.id).await?;
     let happened = if same { EventType::UserVerified } else { EventType::EmailChanged };
     log::record(&txn, ctx, NewEvent::of(happened).on(Kind::User, user.id)).await?;
     if let Some(to) = old {

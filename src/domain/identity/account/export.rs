@@ -14,7 +14,10 @@ use super::erase;
 use crate::{
     clock::rfc3339,
     context::Ctx,
-    domain::credentials::{factors::service as factors, proofs},
+    domain::{
+        applications,
+        credentials::{factors::service as factors, proofs},
+    },
     error::{Error, ErrorCode, Result},
     ids::{self, Kind},
 };
@@ -39,7 +42,8 @@ pub async fn export_my_data(ctx: &Ctx, proof: Option<&str>) -> Result<Json> {
         "exportedAt": rfc3339(ctx.now()),
         "invitations": invitations(db, &user).await?,
         "profile": profile(db, user).await?,
-        "applications": applications(db, id).await?,
+        "applications": registrations(db, id).await?,
+        "extensionOf": applications::service::exported_links(db, id).await?,
         "memberships": memberships(db, id).await?,
         "pendingMemberships": pending_memberships(db, id).await?,
         "roles": roles(db, id).await?,
@@ -101,7 +105,7 @@ async fn profile<C: ConnectionTrait>(db: &C, user: user::Model) -> Result<Json> 
     }))
 }
 
-async fn applications<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>> {
+async fn registrations<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Json>> {
     let rows = registration::Entity::find().filter(registration::Column::UserId.eq(id)).all(db).await?;
     let entry = |row: registration::Model| {
         json!({

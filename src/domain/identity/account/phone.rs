@@ -13,6 +13,7 @@ use crate::{
     context::Ctx,
     db::Txn,
     domain::{
+        applications::service as applications,
         credentials::{
             codes::{self, NewCode},
             guessing,
@@ -162,6 +163,7 @@ async fn apply(ctx: &Ctx, row: one_time_code::Model) -> Result<()> {
         .await
         .map_err(|error| Error::from(error).on_conflict("users.phone_key", taken()))?;
     codes::end_all(&txn, ctx, &[user.id]).await?;
+    applications::release(&txn, ctx, user.id).await?;
     log::record(&txn, ctx, NewEvent::of(EventType::PhoneChanged).on(Kind::User, user.id)).await?;
     if let Some(to) = user.email.filter(|_| user.email_verified_at.is_some()) {
         let new_number = names::masked_phone(&number);

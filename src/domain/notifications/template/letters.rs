@@ -75,6 +75,17 @@ pub(super) fn code_alone(user_name: &str, code: &str, minutes: u64, what: &str) 
     }
 }
 
+pub(super) fn factor_added(user_name: &str, what: &str, days: u64) -> Message {
+    letter(
+        "How you log in was changed",
+        user_name,
+        &format!(
+            "on your account, {what}. If that was not you: reset your password within {days} days (“forgot password”), and \
+             it is undone, and everybody logged out."
+        ),
+    )
+}
+
 pub(super) fn factor_changed(user_name: &str, what: &str) -> Message {
     letter(
         "How you log in was changed",
