@@ -82,7 +82,7 @@ fn application(headers: &HeaderMap) -> Option<String> {
     if named.next().is_some() {
         return Some(String::new());
     }
-    let id = first.to_str().map(str::trim).unwrap_or("?");
+    let id = first.to_str().map_or("?", str::trim);
     (!id.is_empty()).then(|| id.to_owned())
 }
 
