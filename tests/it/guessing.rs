@@ -320,6 +320,22 @@ async fn the_log_says_what_failed_and_is_not_filled_by_who_is_refused() {
     }
 }
 
+/// The same of codes: what is refused unread is told once, and not each time.
+#[tokio::test]
+async fn a_flood_of_codes_fills_no_log() {
+    for world in World::each().await {
+        world.user("ada").await;
+        let client = world.anonymous();
+        let guess =
+            "mutation { loginWithOtp(input: { identifier: \"ada\", code: \"000000\" }) { errors { code } } }";
+        for _ in 0..40 {
+            client.run(guess).await;
+        }
+        let told = world.events_of("session.refused").await;
+        assert!(told.len() < 15, "{} events of forty tries", told.len());
+    }
+}
+
 #[tokio::test]
 async fn who_is_turned_away_because_there_is_no_room_has_tried_nothing() {
     let world = World::with(Backend::Sqlite, &["--bcrypt-cost", "14"]).await;

@@ -22,13 +22,12 @@ use crate::{
     crypto,
     db::Txn,
     domain::{
-        events::log::{self, EventType, NewEvent},
+        credentials::refusals,
         identity::{names, service as identity},
         limits::{rules, service as limits},
         sessions::entering::{self, Entered, Entering, How},
     },
     error::{Error, ErrorCode, Fault, Result},
-    ids::Kind,
 };
 
 /// How long a token is good for.
@@ -64,7 +63,7 @@ pub async fn exchange(ctx: &Ctx, token: &str, application_id: Option<Uuid>) -> R
     let (user, sight) = match admit(ctx, id, &sealed, &said).await {
         Ok(admitted) => admitted,
         Err(Error::Faults(faults)) => {
-            refuse(ctx, None, wrong()).await?;
+            refusals::note(ctx, None, None).await?;
             return Err(Error::Faults(faults));
         }
         Err(other) => return Err(other),
@@ -197,13 +196,7 @@ async fn make(txn: &Txn, ctx: &Ctx, application_id: Uuid, subject_hash: Secret) 
 }
 
 async fn refuse(ctx: &Ctx, user_id: Option<Uuid>, fault: Fault) -> Result<Entered> {
-    let txn = ctx.app.db.begin().await?;
-    let mut event = NewEvent::of(EventType::SessionRefused);
-    if let Some(id) = user_id {
-        event = event.on(Kind::User, id);
-    }
-    log::record(&txn, ctx, event).await?;
-    txn.commit().await?;
+    refusals::note(ctx, user_id, None).await?;
     Err(fault.into())
 }
 

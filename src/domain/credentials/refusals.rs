@@ -20,9 +20,12 @@ use crate::{
 };
 
 /// Somebody was refused.
-pub async fn note(ctx: &Ctx, user_id: Option<Uuid>, what: Json) -> Result<()> {
+pub async fn note(ctx: &Ctx, user_id: Option<Uuid>, what: impl Into<Option<Json>>) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
-    let mut event = NewEvent::of(EventType::SessionRefused).with(what);
+    let mut event = NewEvent::of(EventType::SessionRefused);
+    if let Some(what) = what.into() {
+        event = event.with(what);
+    }
     if let Some(id) = user_id {
         event = event.on(Kind::User, id);
     }

@@ -16,13 +16,12 @@ use crate::{
     context::Ctx,
     domain::{
         applications,
-        events::log::{self, EventType, NewEvent},
+        credentials::refusals,
         identity::service as identity,
         limits::{rules, service as limits},
         sessions::entering::{self, Entered, Entering, How},
     },
     error::{ErrorCode, Fault, Result},
-    ids::Kind,
 };
 
 /// Who may answer, as it is remembered.
@@ -117,13 +116,7 @@ pub async fn log_in(ctx: &Ctx, login: PasskeyLogin) -> Result<Entered> {
 }
 
 async fn refuse(ctx: &Ctx, user_id: Option<Uuid>, fault: Fault) -> Result<Entered> {
-    let txn = ctx.app.db.begin().await?;
-    let mut event = NewEvent::of(EventType::SessionRefused);
-    if let Some(id) = user_id {
-        event = event.on(Kind::User, id);
-    }
-    log::record(&txn, ctx, event).await?;
-    txn.commit().await?;
+    refusals::note(ctx, user_id, None).await?;
     Err(fault.into())
 }
 

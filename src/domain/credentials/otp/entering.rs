@@ -7,13 +7,11 @@ use crate::{
     context::Ctx,
     domain::{
         applications,
-        credentials::{codes, guessing},
-        events::log::{self, EventType, NewEvent},
+        credentials::{codes, guessing, refusals},
         identity::service as identity,
         sessions::entering::{self, Entered, Entering, How},
     },
-    error::{Error, ErrorCode, Result},
-    ids::Kind,
+    error::{ErrorCode, Result},
 };
 
 pub struct OtpLogin {
@@ -36,14 +34,15 @@ pub async fn log_in(ctx: &Ctx, login: OtpLogin) -> Result<Entered> {
     let (row, user) = match (right, user) {
         (Ok(row), Some(user)) if is_of(&user, &row.target) => (row, user),
         (Ok(_), user) => {
-            refuse(ctx, user.as_ref()).await?;
+            refusals::note(ctx, user.map(|user| user.id), None).await?;
             return Err(identity::refusal(ErrorCode::WrongCode, "code").into());
         }
-        (Err(Error::Faults(faults)), user) => {
-            refuse(ctx, user.as_ref()).await?;
-            return Err(Error::Faults(faults));
+        (Err(error), user) => {
+            if guessing::is_wrong(&error) {
+                refusals::note(ctx, user.map(|user| user.id), None).await?;
+            }
+            return Err(error);
         }
-        (Err(other), _) => return Err(other),
     };
     let txn = ctx.app.db.begin().await?;
     let spent = codes::spend(&txn, ctx, row).await?;
@@ -58,14 +57,4 @@ fn is_of(user: &user::Model, target: &str) -> bool {
     let email = user.email_key.as_deref().filter(|_| user.email_verified_at.is_some());
     let phone = user.phone_key.as_deref().filter(|_| user.phone_verified_at.is_some());
     email == Some(target) || phone == Some(target)
-}
-
-async fn refuse(ctx: &Ctx, user: Option<&user::Model>) -> Result<()> {
-    let txn = ctx.app.db.begin().await?;
-    let mut event = NewEvent::of(EventType::SessionRefused);
-    if let Some(user) = user {
-        event = event.on(Kind::User, user.id);
-    }
-    log::record(&txn, ctx, event).await?;
-    txn.commit().await
 }
