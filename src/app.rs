@@ -52,6 +52,8 @@ pub struct App {
     pub texter: Texter,
     pub metrics: Metrics,
     pub schema: Schema,
+    /// Answers where the rules of the schema are known to find nothing.
+    pub schema_without_rules: Schema,
     /// Answers a router that asks how long its fields took; it is slower, so it is another.
     pub traced_schema: Option<Schema>,
     pub documents: Documents,
@@ -83,6 +85,7 @@ impl App {
     /// Connects, brings the schema up to date, and makes what must be there: roles, a signing key, an administrator.
     pub async fn start(config: Config, sources: Sources) -> Result<Started> {
         let app = Self::prepare(config, sources).await?;
+        app.db.share(&app.config.database).await;
         let admin_password = identity::service::ensure_super_admin(&Ctx::system(&app)).await?;
         Ok(Started { app, admin_password })
     }
@@ -119,6 +122,7 @@ impl App {
             mailer,
             metrics: Metrics::new(),
             schema: schema::build(suggestions),
+            schema_without_rules: schema::build_without_rules(),
             traced_schema: traces.then(|| schema::build_traced(suggestions)),
             documents: documents(&config)?,
             default_application: applications::service::default_application(&db).await?,

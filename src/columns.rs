@@ -3,12 +3,16 @@
 //! A row that was fetched in part is a model like any other, and what was not asked for is blank in it. So whoever asks
 //! for a part hands the row on to nobody but those who said what they look at.
 
+use std::iter;
+
 use sea_orm::{
-    DbErr, EntityTrait, Iterable, ModelTrait, QueryResult, Value,
+    DbErr, EntityTrait, Iterable, ModelTrait, Value,
     prelude::Json,
     sea_query::{ArrayType, SelectStatement},
 };
 use uuid::Uuid;
+
+use crate::db::Row;
 
 /// Some columns of a table. The first one is never null: where a joined table has no row, it says so.
 #[derive(Clone, Debug)]
@@ -42,6 +46,12 @@ impl<E: EntityTrait> Columns<E> {
         self.0.is_empty()
     }
 
+    /// What they are called, the table first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let table = E::default().as_str();
+        iter::once(table).chain(self.0.iter().map(sea_orm::IdenStatic::as_str))
+    }
+
     /// Selects them, in the order in which [`Columns::read`] reads them.
     pub fn select(&self, statement: &mut SelectStatement) {
         for column in &self.0 {
@@ -50,7 +60,7 @@ impl<E: EntityTrait> Columns<E> {
     }
 
     /// What stands in the row from this place on; nothing where a join found nothing.
-    pub fn read(&self, row: &QueryResult, from: usize) -> Result<Option<E::Model>, DbErr>
+    pub fn read(&self, row: &Row, from: usize) -> Result<Option<E::Model>, DbErr>
     where
         E::Model: Default,
     {
@@ -72,13 +82,13 @@ impl<E: EntityTrait> Default for Columns<E> {
     }
 }
 
-fn value<E: EntityTrait>(row: &QueryResult, place: usize, column: E::Column) -> Result<Value, DbErr> {
+fn value<E: EntityTrait>(row: &Row, place: usize, column: E::Column) -> Result<Value, DbErr> {
     Ok(match <E::Model as ModelTrait>::get_value_type(column) {
-        ArrayType::Uuid => row.try_get_by_index::<Option<Uuid>>(place)?.into(),
-        ArrayType::BigInt => row.try_get_by_index::<Option<i64>>(place)?.into(),
-        ArrayType::Bool => row.try_get_by_index::<Option<bool>>(place)?.into(),
-        ArrayType::Json => row.try_get_by_index::<Option<Json>>(place)?.into(),
-        ArrayType::String => row.try_get_by_index::<Option<String>>(place)?.into(),
+        ArrayType::Uuid => row.get::<Uuid>(place)?.into(),
+        ArrayType::BigInt => row.get::<i64>(place)?.into(),
+        ArrayType::Bool => row.get::<bool>(place)?.into(),
+        ArrayType::Json => row.get::<Json>(place)?.into(),
+        ArrayType::String => row.get::<String>(place)?.into(),
         other => return Err(DbErr::Type(format!("a column of the type {other:?} is not read in part"))),
     })
 }

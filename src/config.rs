@@ -119,7 +119,8 @@ pub struct Database {
         default_value = "sqlite://data/denizen.db"
     )]
     pub database_url: DatabaseUrl,
-    /// How many connections to the database the service keeps at most
+    /// How many connections to the database the service keeps at most. On PostgreSQL, quick reads share some of them, unless
+    /// the way there is encrypted
     #[arg(long, env = "DENIZEN_DATABASE_CONNECTIONS", default_value_t = 16)]
     pub database_connections: u32,
 }

@@ -3,6 +3,10 @@
 //! `SQLite` has one writer. All writes share one connection and begin as `IMMEDIATE`, so they queue here, in order,
 //! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
 
+mod recall;
+mod row;
+mod shared;
+
 use std::{
     collections::BTreeSet,
     ops::Deref,
@@ -11,17 +15,23 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
 use sea_orm::{
     ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    DbBackend, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::{Expr, SelectStatement, SimpleExpr},
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+use recall::Recall;
+pub use recall::Shape;
+pub use row::Row;
+use shared::Shared;
 
 use crate::{
     config::{self, DatabaseUrl},
@@ -32,6 +42,8 @@ use crate::{
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    shared: OnceLock<Shared>,
+    recall: Recall,
     /// Rung after each commit: there may be work for the worker.
     pub committed: Arc<Notify>,
     /// The same for whoever reads the tail of the log: one bell wakes one sleeper.
@@ -48,6 +60,35 @@ struct Heard {
 
 type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
+impl Heard {
+    fn hear(&self, sql: &str) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        if let Some(listener) = self.listener.get() {
+            listener(sql);
+        }
+    }
+}
+
+/// How long a statement may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// An index answers it at once, however much there is: it may share a connection with others.
+    Quick,
+    /// It depends: nobody is to wait behind it.
+    Unknown,
+}
+
+/// How many of the connections are shared: one for each core, where there are enough. With more, each statement would again
+/// be alone on its way, and wake somebody for itself.
+fn shared_of(config: &config::Database) -> u32 {
+    let DatabaseUrl::Postgres(url) = &config.database_url else { return 0 };
+    if !shared::possible(url.expose()) {
+        return 0;
+    }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(u32::MAX).min(config.database_connections / 4)
+}
+
 /// A statement that takes longer is given up by the server: no request waits so long.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a request waits for a connection before it is told that the database is away.
@@ -60,7 +101,7 @@ impl Db {
                 let mut options = ConnectOptions::new(url.expose());
                 // A ping before each use costs more than a query: only what has lain idle is asked whether it lives.
                 options
-                    .max_connections(config.database_connections)
+                    .max_connections(config.database_connections - shared_of(config))
                     .test_before_acquire(false)
                     .test_before_acquire_if_idle_for(Duration::from_secs(2))
                     .statement_timeout(STATEMENT_TIMEOUT);
@@ -92,7 +133,35 @@ impl Db {
         } else {
             write = read.clone();
         }
-        Ok(Self { read, write, committed: Arc::default(), recorded: Arc::default(), heard })
+        let (committed, recorded) = (Arc::default(), Arc::default());
+        Ok(Self {
+            read,
+            write,
+            shared: OnceLock::new(),
+            recall: Recall::default(),
+            committed,
+            recorded,
+            heard,
+        })
+    }
+
+    /// Opens the connections that quick statements share, if there can be any: else the pool serves them like all others.
+    pub async fn share(&self, config: &config::Database) {
+        let DatabaseUrl::Postgres(url) = &config.database_url else { return };
+        match self.try_to_share(url.expose(), shared_of(config)).await {
+            Ok(shared) => drop(self.shared.set(shared)),
+            Err(reason) => tracing::info!(reason, "no statements share a connection"),
+        }
+    }
+
+    async fn try_to_share(&self, url: &str, connections: u32) -> std::result::Result<Shared, String> {
+        const ENCRYPTED: &str = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let encrypted = Statement::from_string(DbBackend::Postgres, ENCRYPTED);
+        let row = self.read.query_one_raw(encrypted).await.map_err(|error| error.to_string())?;
+        if row.and_then(|row| row.try_get_by_index::<Option<bool>>(0).ok()).flatten() != Some(false) {
+            return Err("the way to the database is encrypted, and theirs would not be".into());
+        }
+        Shared::open(url, connections as usize).await
     }
 
     /// How many statements were sent so far.
@@ -110,21 +179,50 @@ impl Db {
         &self.read
     }
 
-    /// The rows of a statement that was put together by hand.
-    pub async fn rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
-        let statement = with_its_limit(self.backend().build(select));
-        Ok(self.read.query_all_raw(statement).await?)
+    /// A statement that was put together by hand, as it is sent.
+    pub fn statement(&self, select: &SelectStatement) -> Statement {
+        with_its_limit(self.backend().build(select))
+    }
+
+    /// The statement of this shape with this value in it, put together only if none of the shape was before.
+    pub fn recalled(
+        &self,
+        shape: Shape,
+        value: &Value,
+        build: impl FnOnce() -> SelectStatement,
+    ) -> Statement {
+        self.recall.statement(shape, value, || self.statement(&build()))
+    }
+
+    pub async fn rows(&self, mut statement: Statement, pace: Pace) -> Result<Vec<Row>> {
+        if pace == Pace::Quick
+            && let Some(shared) = self.shared.get()
+        {
+            let sql = statement.sql.clone();
+            match shared.rows(statement).await {
+                Ok(rows) => {
+                    self.heard.hear(&sql);
+                    return Ok(rows.into_iter().map(Row::Shared).collect());
+                }
+                Err(unasked) => statement = unasked,
+            }
+        }
+        // Large, and where connections are shared, rare: a quick statement is not to carry its room.
+        let rows = Box::pin(self.read.query_all_raw(statement)).await?;
+        Ok(rows.into_iter().map(Row::Own).collect())
+    }
+
+    /// These ids as one value, for [`Db::among`], where the database knows lists. One statement, planned once, however many
+    /// there are; and a list is read faster than parameters.
+    pub fn list(&self, ids: &[Uuid]) -> Option<Value> {
+        let ids = || ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        (self.backend() == DbBackend::Postgres).then(|| format!("{{{}}}", ids()).into())
     }
 
     /// Whether the column holds one of these ids.
-    pub fn among<C: ColumnTrait>(&self, column: C, ids: impl IntoIterator<Item = Uuid>) -> SimpleExpr {
-        if self.backend() != DbBackend::Postgres {
-            return column.is_in(ids);
-        }
-        // One statement, planned once, however many there are; and a list is read faster than parameters.
-        let ids: Vec<_> = ids.into_iter().map(|id| id.to_string()).collect();
-        let list = Expr::val(format!("{{{}}}", ids.join(",")));
-        Expr::cust_with_exprs("$1 = ANY($2::uuid[])", [Expr::col(column.as_column_ref()), list])
+    pub fn among<C: ColumnTrait>(&self, column: C, list: Value) -> SimpleExpr {
+        let column = Expr::col(column.as_column_ref());
+        Expr::cust_with_exprs("$1 = ANY($2::uuid[])", [column, Expr::val(list)])
     }
 
     /// The connection that may change the schema.
@@ -156,6 +254,9 @@ impl Db {
     }
 
     pub async fn close(&self) -> Result<()> {
+        if let Some(shared) = self.shared.get() {
+            shared.close();
+        }
         self.read.close_by_ref().await?;
         self.write.close_by_ref().await?;
         Ok(())
@@ -189,12 +290,7 @@ fn with_its_limit(mut statement: Statement) -> Statement {
 
 fn hear(connection: &mut DatabaseConnection, heard: &Arc<Heard>) {
     let heard = Arc::clone(heard);
-    connection.set_metric_callback(move |info| {
-        heard.statements.fetch_add(1, Ordering::Relaxed);
-        if let Some(listener) = heard.listener.get() {
-            listener(&info.statement.sql);
-        }
-    });
+    connection.set_metric_callback(move |info| heard.hear(&info.statement.sql));
 }
 
 fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {

@@ -15,7 +15,7 @@ use denizen::{
         tracing::{self, FederatedTracing},
     },
     http::{
-        graphql::{Engine, Freedom, Refusal, handle},
+        graphql::{Engine, Freedom, Refusal, handle, prepare::Known},
         server::{Pace, serve},
     },
 };
@@ -84,7 +84,7 @@ impl Engine for Open {
         true
     }
 
-    async fn execute(&self, asked: Asked, request: Request) -> Response {
+    async fn execute(&self, asked: Asked, request: Request, _: Known) -> Response {
         match asked {
             Asked::Plainly => self.schema.execute(request).await,
             Asked::WithTrace => self.traced.execute(request).await,

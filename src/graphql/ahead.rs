@@ -49,8 +49,7 @@ impl Ahead {
         let found = self.0.as_ref().and_then(|found| found.get(&TypeId::of::<K>()));
         match found.and_then(|found| found.downcast_ref::<HashMap<K, <Loads as Loader<K>>::Value>>()) {
             Some(found) => Ok(found.get(&key).cloned()),
-            // Rare, and large: the fields that find what they need are not to carry its room.
-            None => Box::pin(loader::load(ctx, key)).await,
+            None => loader::load(ctx, key).await,
         }
     }
 

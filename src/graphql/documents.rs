@@ -1,5 +1,5 @@
 //! Documents that need not be sent: those that clients have sent before (automatic persisted queries) and those that
-//! the operator trusts. It keeps text: whoever runs one scans, parses and measures it under the caller's own limits.
+//! the operator trusts. Whoever runs one scans and measures it under the caller's own limits.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use async_graphql::parser;
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use quick_cache::{
@@ -15,6 +16,9 @@ use quick_cache::{
 };
 
 mod manifest;
+pub mod parsed;
+
+use parsed::{Document, Parsed};
 
 /// What the documents that clients have sent may take of the memory, all in all.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -67,6 +71,7 @@ pub struct Documents {
     /// What clients have sent, the least used of which goes first; `None` where persisted queries are switched off.
     sent: Option<Sent>,
     trusted: Option<Trusted>,
+    parsed: Parsed,
 }
 
 /// Whether clients may have documents kept.
@@ -83,7 +88,7 @@ impl Documents {
             Keeping::On => sent(),
             Keeping::Off => None,
         };
-        Self { sent, trusted: None }
+        Self { sent, trusted: None, parsed: Parsed::default() }
     }
 
     /// Only what stands in this file, or in the files of this folder, is taken. The error is a sentence for the operator.
@@ -92,6 +97,11 @@ impl Documents {
         let trusted = Trusted::new(manifest::read(path)?);
         tracing::info!(documents = trusted.by_id.len(), "only trusted documents are executed");
         Ok(Self { trusted: Some(trusted), ..self })
+    }
+
+    /// The parsed document, which has passed the scan.
+    pub fn parse(&self, text: &str) -> parser::Result<Arc<Document>> {
+        self.parsed.parse(text)
     }
 
     /// The list of trusted documents, if there is one.

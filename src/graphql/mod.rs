@@ -6,6 +6,7 @@ pub mod connection;
 pub mod documents;
 pub mod errors;
 pub mod guard;
+pub mod in_place;
 pub mod limits;
 pub mod loader;
 pub mod resilient;

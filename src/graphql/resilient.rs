@@ -8,8 +8,10 @@ use std::{borrow::Cow, ops::Deref};
 
 use async_graphql::{
     ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult, Value,
-    parser::types::Field, registry::Registry, resolver_utils::resolve_container,
+    parser::types::Field, registry::Registry,
 };
+
+use super::in_place;
 
 /// An object whose nullable fields may fail alone.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +55,7 @@ impl<T: ContainerType + Sync> OutputType for Resilient<T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
-        resolve_container(ctx, self).await
+        in_place::resolve(ctx, self).await
     }
 }
 

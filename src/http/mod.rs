@@ -18,18 +18,21 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    middleware::from_fn_with_state,
+    extract::State,
     routing::{any, get},
 };
+use door::Door;
 
 use crate::app::App;
 
 /// All that the service answers.
 pub fn router(app: Arc<App>) -> Router {
     let origins = origins::Origins::of(&app);
-    let graphql = any(graphql::handle::<door::Door>)
-        .layer(from_fn_with_state(origins.clone(), origins::share))
-        .with_state(door::Door::new(Arc::clone(&app), origins));
+    let door = Door::new(Arc::clone(&app), origins.clone());
+    let graphql = any(move |request| {
+        let (origins, door) = (origins.clone(), door.clone());
+        async move { origins::share(&origins, request, |request| graphql::handle(State(door), request)).await }
+    });
     let mut routes = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
         header::{
@@ -16,7 +16,6 @@ use axum::{
             ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY,
         },
     },
-    middleware::Next,
     response::Response,
 };
 
@@ -67,15 +66,18 @@ fn is_from_host(origin: &HeaderValue, headers: &HeaderMap) -> bool {
     authority.zip(headers.get(HOST)).is_some_and(|(authority, host)| authority.as_bytes() == host.as_bytes())
 }
 
-/// Answers a browser that asks beforehand, and lets pages of known origins read what is answered.
-pub async fn share(State(origins): State<Origins>, request: Request<Body>, next: Next) -> Response {
+/// Answers a browser that asks beforehand, and lets pages of known origins read what `next` answers.
+pub async fn share<F>(origins: &Origins, request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let headers = request.headers();
     let origin = headers.get(ORIGIN).filter(|origin| origins.knows(origin, headers)).cloned();
     let asks = request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if asks {
         permit(origin.is_some().then(|| headers.get(ACCESS_CONTROL_REQUEST_HEADERS)).flatten())
     } else {
-        next.run(request).await
+        next(request).await
     };
     let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("Origin"));

@@ -4,11 +4,13 @@
 //! each representation is a query of its own. Here the order is kept, what is missing or not to be seen is null, and
 //! each kind of key costs one statement. (ADR 0009.)
 
-use std::{collections::HashMap, hash::Hash};
+use std::{borrow::Cow, collections::HashMap, hash::Hash};
 
 use async_graphql::{
-    Context, Guard, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, SimpleObject,
-    Union, Value,
+    Context, ContextSelectionSet, Guard, InputValueError, InputValueResult, Object, OutputType, Positioned,
+    Result, Scalar, ScalarType, ServerResult, SimpleObject, Union, Value,
+    parser::types::{Field, Selection, SelectionSet},
+    registry::Registry,
 };
 use uuid::Uuid;
 
@@ -72,6 +74,56 @@ pub struct ServiceSdl {
     sdl: Option<String>,
 }
 
+/// An entity that resolves as the object that it is, and not once more as a union.
+pub struct Keyed(Entity);
+
+impl OutputType for Keyed {
+    fn type_name() -> Cow<'static, str> {
+        Entity::type_name()
+    }
+
+    fn introspection_type_name(&self) -> Cow<'static, str> {
+        self.0.introspection_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Entity::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        if names_the_union(ctx, &ctx.item.node) {
+            return Box::pin(self.0.resolve(ctx, field)).await;
+        }
+        match &self.0 {
+            Entity::User(user) => user.resolve(ctx, field).await,
+            Entity::Organization(organization) => organization.resolve(ctx, field).await,
+            Entity::Role(role) => role.resolve(ctx, field).await,
+            Entity::Model(model) => model.resolve(ctx, field).await,
+            Entity::Application(application) => application.resolve(ctx, field).await,
+        }
+    }
+}
+
+/// Whether a fragment is for whichever entity it is: only the union itself knows it.
+fn names_the_union(ctx: &ContextSelectionSet<'_>, selected: &SelectionSet) -> bool {
+    selected.items.iter().any(|selection| {
+        let (condition, below) = match &selection.node {
+            Selection::Field(_) => return false,
+            Selection::InlineFragment(fragment) => {
+                (fragment.node.type_condition.as_ref(), &fragment.node.selection_set)
+            }
+            Selection::FragmentSpread(spread) => {
+                let Some(fragment) = ctx.query_env.fragments.get(&spread.node.fragment_name.node) else {
+                    return false;
+                };
+                (Some(&fragment.node.type_condition), &fragment.node.selection_set)
+            }
+        };
+        condition.is_some_and(|condition| condition.node.on.node == "_Entity")
+            || names_the_union(ctx, &below.node)
+    })
+}
+
 #[derive(Default)]
 pub struct FederationQuery;
 
@@ -110,14 +162,14 @@ impl FederationQuery {
         #[graphql(desc = "A `__typename` and a key each, 1,000 at most.")] representations: Vec<
             Representation,
         >,
-    ) -> Result<Vec<Option<Entity>>> {
+    ) -> Result<Vec<Option<Keyed>>> {
         if representations.len() > AT_ONCE {
             return Err(Error::bad_user_input(format!("At most {AT_ONCE} representations at once.")).into());
         }
         let keys: Vec<_> =
             representations.iter().map(|representation| Key::read(&representation.0)).collect();
         let found = Found::load(ctx, &keys).await?;
-        Ok(keys.iter().map(|key| found.get(key.as_ref()?)).collect())
+        Ok(keys.iter().map(|key| found.get(key.as_ref()?).map(Keyed)).collect())
     }
 }
 

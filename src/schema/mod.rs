@@ -6,7 +6,7 @@ mod node;
 mod renewing;
 pub mod sdl;
 
-use async_graphql::{MergedObject, MergedSubscription, Request, Response, SchemaBuilder};
+use async_graphql::{MergedObject, MergedSubscription, Request, Response, SchemaBuilder, ValidationMode};
 use futures_util::{Stream, StreamExt as _};
 
 use self::renewing::Renewing;
@@ -30,7 +30,7 @@ use crate::{
         roles::{mutation::RolesMutation, query::RolesQuery},
         sessions::{mutation::SessionsMutation, query::SessionsQuery},
     },
-    graphql::{errors, loader, resilient::Resilient, tracing::FederatedTracing},
+    graphql::{errors, in_place::Unwatched, loader, resilient::Resilient, tracing::FederatedTracing},
 };
 
 /// What can be asked. A field that is refused becomes null and leaves its siblings alone.
@@ -94,6 +94,11 @@ pub fn build(suggestions: Suggestions) -> Schema {
     finish(builder(), suggestions)
 }
 
+/// The same schema again, for requests in which its rules would find nothing: it does not ask them.
+pub fn build_without_rules() -> Schema {
+    finish(builder().validation_mode(ValidationMode::Fast), Suggestions::Withheld)
+}
+
 type Builder = SchemaBuilder<Resilient<QueryRooms>, Resilient<Renewing<MutationRooms>>, SubscriptionRooms>;
 
 fn builder() -> Builder {
@@ -111,6 +116,8 @@ fn finish(builder: Builder, suggestions: Suggestions) -> Schema {
 }
 
 /// Runs one operation for a caller, and makes its errors fit to be seen.
+///
+/// With [`Unwatched`] in its data where the schema has no extension that would watch it.
 pub async fn execute(schema: &Schema, ctx: Ctx, request: Request) -> Response {
     let request_id = ctx.request.id.clone();
     let request = request.data(loader::new(ctx.clone())).data(ctx);
@@ -121,5 +128,7 @@ pub async fn execute(schema: &Schema, ctx: Ctx, request: Request) -> Response {
 pub fn follow(schema: &Schema, ctx: Ctx, request: Request) -> impl Stream<Item = Response> + Send + use<> {
     let request_id = ctx.request.id.clone();
     let request = request.data(loader::new(ctx.clone())).data(ctx);
-    schema.execute_stream(request).map(move |response| errors::present(response, request_id.as_deref()))
+    schema
+        .execute_stream(request.data(Unwatched))
+        .map(move |response| errors::present(response, request_id.as_deref()))
 }

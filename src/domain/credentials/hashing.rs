@@ -113,7 +113,7 @@ impl Hasher {
 
 /// How far hashing steps back for whatever else wants to run: where reads keep every core busy, logins take their time.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+const NICE: i32 = 19;
 
 /// The thread that hashes is made for the one hash: it cannot step forward again. Elsewhere than on Linux it is the whole
 /// process that would step back.

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use entity::{Timestamp, UserStatus, grant, membership, organization, role, user};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
-    QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, Query, SelectStatement},
+    QuerySelect, QueryTrait, Select, Value,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     authz::{Actor, Permission, Reach},
     context::Ctx,
+    db::Pace,
     domain::{orgs::service as orgs_of, roles::service as roles_of},
     error::Result,
     page::{self, Page, PageArgs, Sort},
@@ -30,7 +31,7 @@ pub enum UserBy {
     Email(String),
 }
 
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 pub struct UserFilter {
     pub ids: Option<Vec<Uuid>>,
     pub user_names: Option<Vec<String>>,
@@ -57,17 +58,36 @@ pub struct UserOrder {
 }
 
 pub async fn find(ctx: &Ctx, by: UserBy, look: Look) -> Result<Option<Person>> {
-    let which = match by {
-        UserBy::Id(id) => user::Column::Id.eq(id),
-        UserBy::UserName(name) => user::Column::UserNameKey.eq(names::name_key(&name)),
-        UserBy::Email(text) => match names::email(&text) {
-            Some(email) => {
-                user::Column::EmailKey.eq(email.key).and(user::Column::EmailVerifiedAt.is_not_null())
-            }
-            None => return Ok(None),
-        },
+    let found = match by {
+        UserBy::Id(id) => by_key(ctx, look, "id", id.into(), |id| user::Column::Id.eq(id)).await?,
+        UserBy::UserName(name) => {
+            let key = names::name_key(&name).into();
+            by_key(ctx, look, "user_name", key, |key| user::Column::UserNameKey.eq(key)).await?
+        }
+        UserBy::Email(text) => {
+            let Some(email) = names::email(&text) else { return Ok(None) };
+            let proved = user::Column::EmailVerifiedAt.is_not_null();
+            by_key(ctx, look, "email", email.key.into(), |key| user::Column::EmailKey.eq(key).and(proved))
+                .await?
+        }
     };
-    Ok(looking::at(ctx, look, visible(ctx).filter(which), |_| {}).await?.pop())
+    Ok(found.into_iter().next_back())
+}
+
+/// The visible ones of those to whom `which` applies, of whom an index knows.
+async fn by_key(
+    ctx: &Ctx,
+    look: Look,
+    name: &'static str,
+    value: Value,
+    which: impl FnOnce(Value) -> SimpleExpr,
+) -> Result<Vec<Person>> {
+    if sees_everybody(ctx) {
+        let chosen = || among_visible(ctx, which(value.clone()));
+        return looking::openly_at(ctx, look, (name, &value), chosen).await;
+    }
+    // How long it takes to find out who is visible, nobody knows.
+    looking::at(ctx, look, among_visible(ctx, which(value)), Pace::Unknown, |_| {}).await
 }
 
 /// The visible ones of these users, in one statement.
@@ -85,8 +105,13 @@ pub async fn look_up(ctx: &Ctx, ids: Vec<Uuid>, look: Look) -> Result<HashMap<Uu
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let which = ctx.app.db.among(user::Column::Id, ids);
-    let people = looking::at(ctx, look, visible(ctx).filter(which), |_| {}).await?;
+    let db = &ctx.app.db;
+    let people = if let Some(list) = db.list(&ids) {
+        by_key(ctx, look, "ids", list, |list| db.among(user::Column::Id, list)).await?
+    } else {
+        let which = user::Column::Id.is_in(ids);
+        looking::at(ctx, look, among_visible(ctx, which), Pace::Unknown, |_| {}).await?
+    };
     Ok(people.into_iter().map(|person| (person.row.id, person)).collect())
 }
 
@@ -106,7 +131,7 @@ pub async fn by_user_names(ctx: &Ctx, names: &[String], mut look: Look) -> Resul
     let keys = names.iter().map(|name| names::name_key(name));
     let which = user::Column::UserNameKey.is_in(keys);
     look.columns.add(user::Column::UserNameKey);
-    let people = looking::at(ctx, look, visible(ctx).filter(which), |_| {}).await?;
+    let people = looking::at(ctx, look, among_visible(ctx, which), Pace::Unknown, |_| {}).await?;
     Ok(people.into_iter().map(|person| (person.row.user_name_key.clone(), person)).collect())
 }
 
@@ -131,7 +156,18 @@ pub async fn list(
     let sort = Sort { list: name, column, id: user::Column::Id, order: order.order.clone() };
     look.columns.add(column);
     let people = page::within(visible(ctx).filter(matching(ctx, filter)), &sort, page)?;
-    let people = looking::at(ctx, look, people, |statement| page::arrange(statement, &sort, page)).await?;
+    let people = people.select_only().into_query();
+    // In these two orders an index finds the ends; where something is left out, it may be a long way to the next.
+    let indexed = matches!(order.field, UserOrderField::CreatedAt | UserOrderField::UserName)
+        && page.after.is_none()
+        && page.before.is_none();
+    let how_long = if indexed && sees_everybody(ctx) && *filter == UserFilter::default() {
+        Pace::Quick
+    } else {
+        Pace::Unknown
+    };
+    let arrange = |statement: &mut SelectStatement| page::arrange(statement, &sort, page);
+    let people = looking::at(ctx, look, people, how_long, arrange).await?;
     page::page_by(people, |person| &person.row, &sort, page)
 }
 
@@ -156,20 +192,34 @@ fn check(filter: &UserFilter) -> Result<()> {
     page::check_filter(longest.max(ids.as_ref().map(Vec::len)).max(status.as_ref().map(Vec::len)))
 }
 
-/// Everybody whom the caller may read: themselves, and whoever is in reach of their `user.read`.
+/// Everybody whom the caller may read.
 fn visible(ctx: &Ctx) -> Select<user::Entity> {
+    user::Entity::find().filter(readable(ctx))
+}
+
+/// Those of them to whom this applies, without a word on their columns: SeaORM's own selects name them all at first.
+fn among_visible(ctx: &Ctx, which: SimpleExpr) -> SelectStatement {
+    Query::select().from(user::Entity).cond_where(readable(ctx)).and_where(which).to_owned()
+}
+
+/// Whether nothing of users, and of what stands beside them, is hidden from the caller.
+fn sees_everybody(ctx: &Ctx) -> bool {
+    readable(ctx).is_empty() && looking::is_open(ctx)
+}
+
+/// Whom the caller may read: themselves, and whoever is in reach of their `user.read`.
+fn readable(ctx: &Ctx) -> Condition {
     let own = ctx.actor.user_id().map(|id| user::Column::Id.eq(id));
-    let reached = match (&ctx.actor, ctx.actor.reach(Permission::UserRead)) {
+    match (&ctx.actor, ctx.actor.reach(Permission::UserRead)) {
         (Actor::Anonymous, _) => Condition::any().add(Expr::value(false)),
-        (_, Reach::Everywhere) => return user::Entity::find(),
+        (_, Reach::Everywhere) => Condition::all(),
         (_, Reach::Orgs(orgs)) => Condition::any()
             .add_option(own)
             .add(user::Column::Id.in_subquery(members_of(membership::Column::OrganizationId.is_in(orgs)))),
-    };
-    user::Entity::find().filter(reached)
+    }
 }
 
-fn members_of(which: sea_orm::sea_query::SimpleExpr) -> SelectStatement {
+fn members_of(which: SimpleExpr) -> SelectStatement {
     Query::select().column(membership::Column::UserId).from(membership::Entity).and_where(which).to_owned()
 }
 

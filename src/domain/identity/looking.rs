@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use entity::{grant, membership, organization, role, user};
 use sea_orm::{
-    ColumnTrait, Condition, IdenStatic as _, QueryResult, QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, IdenStatic as _, Value,
     sea_query::{Expr, ExprTrait as _, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     columns::Columns,
     context::Ctx,
+    db::{Pace, Row, Shape},
     domain::{orgs::service as orgs, roles::service as roles},
     error::Result,
 };
@@ -25,6 +26,24 @@ pub struct Look {
     pub roles: Option<Columns<role::Entity>>,
 }
 
+impl Look {
+    /// Roles come by code, so the code has to come with them.
+    fn sort_roles(&mut self) {
+        if let Some(roles) = &mut self.roles {
+            roles.add(role::Column::CodeKey);
+        }
+    }
+
+    fn shape(&self, key: &'static str) -> Shape {
+        let mut shape = Vec::with_capacity(32);
+        shape.push(key);
+        shape.extend(self.columns.names());
+        shape.extend(self.organization.iter().flat_map(Columns::names));
+        shape.extend(self.roles.iter().flat_map(Columns::names));
+        shape
+    }
+}
+
 /// Somebody, with as much beside them as was looked at.
 pub struct Person {
     pub row: user::Model,
@@ -33,28 +52,53 @@ pub struct Person {
     pub roles: Vec<Arc<role::Model>>,
 }
 
-/// These people, in the order that `arrange` gives to them. What the caller may not know of stands beside nobody.
+/// These people, chosen out of `users` without a word on columns, in the order that `arrange` gives to them. What the
+/// caller may not know of stands beside nobody.
 pub async fn at(
     ctx: &Ctx,
     mut look: Look,
-    mut people: Select<user::Entity>,
+    chosen: SelectStatement,
+    pace: Pace,
     arrange: impl Fn(&mut SelectStatement),
 ) -> Result<Vec<Person>> {
-    if let Some(roles) = &mut look.roles {
-        roles.add(role::Column::CodeKey);
-    }
-    arrange(QuerySelect::query(&mut people));
-    let mut chosen = people.select_only().into_query();
+    look.sort_roles();
+    let statement = ctx.app.db.statement(&statement(ctx, &look, chosen, arrange));
+    Ok(gather(&look, &ctx.app.db.rows(statement, pace).await?)?)
+}
+
+/// As [`at`], for callers from whom nothing is hidden: then the statement hangs on nothing but what is looked at and the
+/// key's name, and only the key's value differs from one time to the next.
+pub async fn openly_at(
+    ctx: &Ctx,
+    mut look: Look,
+    (name, value): (&'static str, &Value),
+    chosen: impl FnOnce() -> SelectStatement,
+) -> Result<Vec<Person>> {
+    look.sort_roles();
+    let build = || statement(ctx, &look, chosen(), |_| {});
+    let statement = ctx.app.db.recalled(look.shape(name), value, build);
+    Ok(gather(&look, &ctx.app.db.rows(statement, Pace::Quick).await?)?)
+}
+
+/// Whether nothing of what stands beside people is hidden from the caller.
+pub fn is_open(ctx: &Ctx) -> bool {
+    orgs::visible_memberships(ctx).is_empty() && roles::visible_grants(ctx).is_empty()
+}
+
+fn statement(
+    ctx: &Ctx,
+    look: &Look,
+    mut chosen: SelectStatement,
+    arrange: impl Fn(&mut SelectStatement),
+) -> SelectStatement {
+    arrange(&mut chosen);
     look.columns.select(&mut chosen);
-    let statement = if look.organization.is_some() || look.roles.is_some() {
-        let mut joined = beside(ctx, &look, chosen);
-        arrange(&mut joined);
-        joined
-    } else {
-        chosen
-    };
-    let rows = ctx.app.db.rows(&statement).await?;
-    Ok(gather(&look, &rows)?)
+    if look.organization.is_none() && look.roles.is_none() {
+        return chosen;
+    }
+    let mut joined = beside(ctx, look, chosen);
+    arrange(&mut joined);
+    joined
 }
 
 /// The statement that adds what belongs to the chosen people.
@@ -87,15 +131,15 @@ fn beside(ctx: &Ctx, look: &Look, chosen: SelectStatement) -> SelectStatement {
 }
 
 /// One person out of the rows that are theirs: one for each role.
-fn gather(look: &Look, rows: &[QueryResult]) -> std::result::Result<Vec<Person>, sea_orm::DbErr> {
+fn gather(look: &Look, rows: &[Row]) -> std::result::Result<Vec<Person>, sea_orm::DbErr> {
     let of_organization = look.columns.len();
     let of_role = of_organization + look.organization.as_ref().map_or(0, Columns::len);
-    let mut people: Vec<Person> = Vec::new();
+    let mut people: Vec<Person> = Vec::with_capacity(rows.len());
     let mut places: HashMap<Uuid, usize> = HashMap::with_capacity(rows.len());
     // Many hold the same few roles: each is read once.
     let mut known: HashMap<Uuid, Arc<role::Model>> = HashMap::new();
     for row in rows {
-        let id: Uuid = row.try_get_by_index(0)?;
+        let Some(id) = row.get::<Uuid>(0)? else { continue };
         let place = if let Some(place) = places.get(&id) {
             *place
         } else {
@@ -109,7 +153,7 @@ fn gather(look: &Look, rows: &[QueryResult]) -> std::result::Result<Vec<Person>,
             people.len() - 1
         };
         let Some(columns) = &look.roles else { continue };
-        let Some(role_id) = row.try_get_by_index::<Option<Uuid>>(of_role)? else { continue };
+        let Some(role_id) = row.get::<Uuid>(of_role)? else { continue };
         let role = match known.get(&role_id) {
             Some(role) => Arc::clone(role),
             None => match columns.read(row, of_role)?.map(Arc::new) {

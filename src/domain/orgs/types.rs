@@ -91,7 +91,7 @@ impl OrganizationObject {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Option<MembershipConnection>> {
         let page = PageArgs { first, after, last, before };
-        Ok(Some(MembershipConnection::of_organization(ctx, self.0.id, filter, page).await?))
+        Ok(Some(Box::pin(MembershipConnection::of_organization(ctx, self.0.id, filter, page)).await?))
     }
 
     /// Who was invited, the newest first. For those who invite there.
@@ -108,7 +108,7 @@ impl OrganizationObject {
             return Err(Error::forbidden().into());
         }
         let page = PageArgs { first, after, last, before };
-        Ok(Some(InvitationConnection::of_organization(ctx, self.0.id, page).await?))
+        Ok(Some(Box::pin(InvitationConnection::of_organization(ctx, self.0.id, page)).await?))
     }
 
     /// When it was made.

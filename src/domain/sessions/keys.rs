@@ -119,7 +119,7 @@ pub async fn find(app: &App, kid: &str) -> Result<Option<Arc<SigningKey>>> {
         .read_at()
         .is_some_and(|at| at <= app.clock.now() && app.clock.now().since(at) < LOOK_AGAIN);
     if !fresh {
-        load(app).await?;
+        Box::pin(load(app)).await?;
     }
     Ok(app.keyring.find(kid, now))
 }

@@ -63,7 +63,8 @@ pub async fn find(app: &App, session_id: Uuid, user_id: Uuid) -> Result<Option<A
     {
         return Ok(entry.user.filter(|user| user.user_id == user_id));
     }
-    let user = load(app, session_id, now).await?.map(Arc::new);
+    // Once a second and session: not every request is to carry its room.
+    let user = Box::pin(load(app, session_id, now)).await?.map(Arc::new);
     app.live_sessions.0.insert(session_id, Entry { read_at: now, user: user.clone() });
     Ok(user.filter(|user| user.user_id == user_id))
 }

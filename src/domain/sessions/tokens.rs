@@ -104,7 +104,7 @@ pub async fn verify(app: &App, token: &str) -> Result<Option<Verified>> {
     let right = if let Some(right) = app.right_tokens.0.get(&hash) {
         keys::find(app, &right.kid).await?.map(|_| right)
     } else {
-        let right = read(app, token).await?;
+        let right = Box::pin(read(app, token)).await?;
         if let Some(right) = &right {
             app.right_tokens.0.insert(hash, right.clone());
         }

@@ -32,9 +32,10 @@ pub mod respond;
 mod run;
 mod socket;
 mod stream;
+mod values;
 
 use fault::Fault;
-use prepare::{Operations, prepare};
+use prepare::{Known, Operations, prepare};
 use request::{Call, Calls};
 use respond::{Answer, Format};
 use stream::{Live, Streaming};
@@ -80,6 +81,7 @@ pub trait Engine: Clone + Send + Sync + 'static {
         &self,
         caller: Self::Caller,
         request: async_graphql::Request,
+        known: Known,
     ) -> impl Future<Output = Executed> + Send;
 
     /// Executes a subscription.
@@ -187,7 +189,7 @@ async fn serve<E: Engine>(
         Calls::Batch(_) if wanted.plain.is_none() => {
             Err(Fault::bad_request("A batch is answered as JSON: accept it.").into())
         }
-        Calls::Batch(calls) => batch(engine, &caller, calls, operations.without_streams()).await,
+        Calls::Batch(calls) => Box::pin(batch(engine, &caller, calls, operations.without_streams())).await,
     }
 }
 

@@ -2,12 +2,11 @@
 //!
 //! Every transport comes through here, so that none has a way round the limits.
 
+use std::sync::Arc;
+
 use async_graphql::{
     Positioned, Request, Value, Variables,
-    parser::{
-        parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection},
-    },
+    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection},
 };
 
 use super::{
@@ -15,8 +14,13 @@ use super::{
     fault::{Code, Fault},
     persisted,
     request::Call,
+    values,
 };
-use crate::graphql::{limits, scan::scan};
+use crate::graphql::{
+    documents::parsed::{Document, Given},
+    limits,
+    scan::scan,
+};
 
 /// What the transport carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +50,41 @@ impl Operations {
 pub struct Prepared {
     pub request: Request,
     pub kind: OperationType,
+    /// What is known of the request beforehand.
+    pub known: Known,
+    rules: Rules,
     has_variables: bool,
 }
 
+/// Where it is noted that the schema's rules have found nothing.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    document: Arc<Document>,
+    given: Option<Given>,
+}
+
+impl Rules {
+    pub fn found_nothing(&self) {
+        if let Some(given) = self.given {
+            self.document.found_valid(given);
+        }
+    }
+}
+
+/// Whether the schema's rules need to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// They would find nothing.
+    Valid,
+    Nothing,
+}
+
 impl Prepared {
+    /// For noting what the schema's rules have found.
+    pub fn rules(&self) -> Rules {
+        self.rules.clone()
+    }
+
     /// The code for arguments that validation refuses.
     pub fn argument_code(&self) -> Code {
         if self.has_variables { Code::BadUserInput } else { Code::ValidationFailed }
@@ -72,16 +107,20 @@ pub fn prepare<E: Engine>(
     let text = asked.find(query, documents, engine.freedom(caller))?;
     scan(text.text(), limits)?;
     let to_keep = asked.to_keep(&text)?;
-    let document = parse_query(text.text())?;
-    let operation = pick(&document, operation_name.as_deref())?;
+    let document = documents.parse(text.text())?;
+    let operation = pick(&document.parsed, operation_name.as_deref())?;
     let kind = operation.node.ty;
     check_kind(kind, operations)?;
     if kind == OperationType::Subscription {
         check_single_root(&operation.node)?;
     }
-    limits::check(&document, &operation.node, &variables, limits)?;
+    limits::check(&document.parsed, &operation.node, &variables, limits)?;
     check_variables(&operation.node, &variables)?;
     fill_in_defaults(&operation.node, &mut variables);
+    let given = Given::of(&document.parsed, &variables);
+    let valid = given.is_some_and(|given| document.is_valid(given));
+    let known =
+        if valid && values::are_plain(&operation.node, &variables) { Known::Valid } else { Known::Nothing };
 
     if let Some(hash) = to_keep {
         documents.keep(hash, text.text());
@@ -89,8 +128,8 @@ pub fn prepare<E: Engine>(
     let mut request = Request::new(text.text()).variables(variables);
     request.operation_name = operation_name;
     request.extensions = extensions;
-    request.set_parsed_query(document);
-    Ok(Prepared { request, kind, has_variables })
+    request.set_parsed_query(document.parsed.clone());
+    Ok(Prepared { request, kind, known, rules: Rules { document, given }, has_variables })
 }
 
 /// A subscription follows one thing. async-graphql would follow several, and none that stands in a fragment.

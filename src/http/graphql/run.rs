@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{
     Engine, Refusal,
     fault::{self, Code},
-    prepare::Prepared,
+    prepare::{Known, Prepared},
     respond::Answer,
 };
 
@@ -31,12 +31,16 @@ pub(super) type Pieces = BoxStream<'static, Piece>;
 /// Runs a query or a mutation.
 pub(super) async fn once<E: Engine>(engine: &E, caller: &E::Caller, prepared: Prepared) -> Answer {
     let code = prepared.argument_code();
-    let execution = AssertUnwindSafe(engine.execute(caller.clone(), prepared.request));
+    let rules = prepared.rules();
+    let execution = AssertUnwindSafe(engine.execute(caller.clone(), prepared.request, prepared.known));
     // A panic is a bug of ours and no reason to drop the connection, or the rest of a batch.
     let Ok(executed) = execution.catch_unwind().await else {
         tracing::error!("an operation panicked");
         return Answer::failed(fault::internal());
     };
+    if prepared.known == Known::Nothing && !fault::is_request_error(&executed) {
+        rules.found_nothing();
+    }
     Answer::executed(presentable(engine, caller, executed, code))
 }
 

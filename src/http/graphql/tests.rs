@@ -186,7 +186,7 @@ impl Engine for Small {
         self.schema.execute_stream(request.data(caller)).boxed()
     }
 
-    async fn execute(&self, caller: String, request: async_graphql::Request) -> Executed {
+    async fn execute(&self, caller: String, request: async_graphql::Request, _: Known) -> Executed {
         self.schema.execute(request.data(caller)).await
     }
 }

@@ -1,0 +1,318 @@
+//! Connections to `PostgreSQL` that statements share: each is sent behind those that still wait for their answers, so that
+//! neither side sleeps and wakes for every single one.
+//!
+//! What is slow holds up what was sent behind it. So only what an index answers at once goes here, and nothing depends
+//! on it: whatever cannot be served here (no connection yet, a connection that died, too many who wait, TLS) the pool
+//! serves. Here there are no transactions, and nothing is written.
+
+use std::{
+    env,
+    str::FromStr as _,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use percent_encoding::percent_decode_str;
+use quick_cache::sync::Cache;
+use sea_orm::{
+    Statement, Value,
+    sqlx::postgres::{PgConnectOptions, PgSslMode},
+};
+use tokio::time::timeout;
+use tokio_postgres::{
+    Client, Config, NoTls, Row,
+    types::{IsNull, ToSql, Type, to_sql_checked},
+};
+
+use url::Url;
+
+use super::{PATIENCE, STATEMENT_TIMEOUT};
+
+/// So many statements are remembered for each connection, by their text. There are few: the tiers of callers times what
+/// front ends look at.
+const PREPARED: usize = 200;
+/// So many wait for the answers of one connection before the next one is better off with a connection of its own.
+const LONGEST_QUEUE: usize = 128;
+/// What they are called in PostgreSQL's lists, unless the address says otherwise.
+const NAME: &str = "denizen shared";
+/// Before a connection is tried again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
+pub struct Shared(Arc<Lanes>);
+
+struct Lanes {
+    lanes: Vec<Lane>,
+    closed: AtomicBool,
+}
+
+struct Lane {
+    config: Config,
+    link: RwLock<Option<Arc<Link>>>,
+    opening: AtomicBool,
+    waiting: AtomicUsize,
+}
+
+struct Link {
+    client: Client,
+    prepared: Cache<String, tokio_postgres::Statement>,
+}
+
+/// Whether there can be any, as far as the address tells.
+pub fn possible(url: &str) -> bool {
+    settings(url).is_ok()
+}
+
+impl Shared {
+    /// Opens so many of them. The error says why there are none.
+    pub async fn open(url: &str, connections: usize) -> Result<Self, String> {
+        let config = settings(url)?;
+        let lane = || Lane {
+            config: config.clone(),
+            link: RwLock::default(),
+            opening: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+        };
+        let lanes: Vec<_> = (0..connections).map(|_| lane()).collect();
+        for lane in &lanes {
+            lane.open().await?;
+        }
+        Ok(Self(Arc::new(Lanes { lanes, closed: AtomicBool::new(false) })))
+    }
+
+    /// The rows, or the statement back if the pool is to be asked.
+    pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>, Statement> {
+        let Some((place, link)) = self.shortest() else {
+            return Err(statement);
+        };
+        let (lanes, unasked) = (Arc::clone(&self.0), statement.clone());
+        // In a task of its own: whoever asked may stop reading, and those behind would wait for them.
+        let asked = tokio::spawn(async move {
+            let lane = &lanes.lanes[place];
+            let _place = Waiting::at(lane);
+            let values = statement.values.as_ref().map_or(&[][..], |values| &values.0);
+            match timeout(PATIENCE, link.rows(&statement.sql, values)).await {
+                Ok(Ok(rows)) => rows,
+                // The pool finds out what is wrong, and says it in the words that everybody knows. It may be that the
+                // statement was prepared before the schema changed.
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a shared connection did not answer");
+                    link.prepared.remove(statement.sql.as_str());
+                    None
+                }
+                Err(_) => {
+                    lane.close(&link);
+                    None
+                }
+            }
+        });
+        asked.await.ok().flatten().ok_or(unasked)
+    }
+
+    /// The connection for which the fewest wait. Those that have died are opened again meanwhile.
+    fn shortest(&self) -> Option<(usize, Arc<Link>)> {
+        let mut shortest: Option<(usize, usize, Arc<Link>)> = None;
+        for (place, lane) in self.0.lanes.iter().enumerate() {
+            let Some(link) = lane.link() else {
+                self.mend(place);
+                continue;
+            };
+            let waiting = lane.waiting.load(Ordering::Relaxed);
+            if waiting < shortest.as_ref().map_or(LONGEST_QUEUE, |(waiting, ..)| *waiting) {
+                shortest = Some((waiting, place, link));
+            }
+        }
+        shortest.map(|(_, place, link)| (place, link))
+    }
+
+    /// Opens the connection again, while nobody waits for it.
+    fn mend(&self, place: usize) {
+        let lanes = Arc::clone(&self.0);
+        if lanes.closed.load(Ordering::Relaxed) || lanes.lanes[place].opening.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        tokio::spawn(async move {
+            let lane = &lanes.lanes[place];
+            if let Err(error) = lane.open().await {
+                tracing::debug!(error, "a shared connection could not be opened");
+                tokio::time::sleep(PAUSE).await;
+            }
+            lane.opening.store(false, Ordering::Relaxed);
+        });
+    }
+
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::Relaxed);
+        for lane in &self.0.lanes {
+            lane.link().iter().for_each(|link| lane.close(link));
+        }
+    }
+}
+
+impl Lane {
+    async fn open(&self) -> Result<(), String> {
+        // The driver's own limit ends where the connection stands: who says nothing then would be waited for without end.
+        let connected = timeout(PATIENCE, self.config.connect(NoTls)).await;
+        let (client, connection) = connected
+            .map_err(|_| "the database does not answer".to_owned())?
+            .map_err(|error| error.to_string())?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a shared connection ended");
+            }
+        });
+        let link = Link { client, prepared: Cache::new(PREPARED) };
+        *self.link.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(link));
+        Ok(())
+    }
+
+    fn link(&self) -> Option<Arc<Link>> {
+        let link = self.link.read().unwrap_or_else(PoisonError::into_inner);
+        link.as_ref().filter(|link| !link.client.is_closed()).cloned()
+    }
+
+    /// Gives this connection up, unless another one has taken its place already.
+    fn close(&self, given_up: &Arc<Link>) {
+        let mut link = self.link.write().unwrap_or_else(PoisonError::into_inner);
+        if link.as_ref().is_some_and(|link| Arc::ptr_eq(link, given_up)) {
+            *link = None;
+        }
+    }
+}
+
+impl Link {
+    /// Nothing if there is a value that is not known here.
+    async fn rows(&self, sql: &str, values: &[Value]) -> Result<Option<Vec<Row>>, tokio_postgres::Error> {
+        let statement = if let Some(prepared) = self.prepared.get(sql) {
+            prepared
+        } else {
+            let Some(types) = values.iter().map(type_of).collect::<Option<Vec<_>>>() else {
+                return Ok(None);
+            };
+            let prepared = self.client.prepare_typed(sql, &types).await?;
+            self.prepared.insert(sql.to_owned(), prepared.clone());
+            prepared
+        };
+        let values: Vec<_> = values.iter().map(Parameter).collect();
+        let values: Vec<_> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        self.client.query(&statement, &values).await.map(Some)
+    }
+}
+
+/// Where the pool finds its database, in the words of the other driver: reading the address anew, that one might find another.
+fn settings(url: &str) -> Result<Config, String> {
+    let found = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+    if !matches!(found.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer) {
+        return Err("the way to the database has to be encrypted, and theirs would not be".to_owned());
+    }
+    if url.contains("statement-cache-capacity") {
+        return Err("statements are not to be prepared for longer than once".to_owned());
+    }
+    let mut config = Config::new();
+    match found.get_socket() {
+        Some(folder) => config.host_path(folder),
+        None => config.host(found.get_host()),
+    };
+    config.port(found.get_port()).user(found.get_username());
+    config.dbname(found.get_database().unwrap_or(found.get_username()));
+    config.application_name(found.get_application_name().unwrap_or(NAME));
+    if let Some(password) = password(url) {
+        config.password(password);
+    }
+    let timeout = format!("-c statement_timeout={}", STATEMENT_TIMEOUT.as_millis());
+    let options = found.get_options().map_or_else(String::new, |given| format!("{given} "));
+    config.options(options + &timeout).connect_timeout(PATIENCE).tcp_user_timeout(PATIENCE);
+    Ok(config)
+}
+
+/// The one thing that the pool's driver does not tell. Where it stands in a file, there is none here, and if one is needed,
+/// there will be no shared connections.
+fn password(url: &str) -> Option<Vec<u8>> {
+    let url = Url::parse(url).ok()?;
+    let asked = || url.query_pairs().find(|(name, _)| name == "password");
+    let named = || asked().map(|(_, password)| password.into_owned().into_bytes());
+    let written = || url.password().map(|password| percent_decode_str(password).collect());
+    named().or_else(written).or_else(|| env::var("PGPASSWORD").ok().map(String::into_bytes))
+}
+
+/// A place in the queue, until it is dropped.
+struct Waiting<'a>(&'a Lane);
+
+impl<'a> Waiting<'a> {
+    fn at(lane: &'a Lane) -> Self {
+        lane.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(lane)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The type that a parameter of this kind has: the same that the pool's driver gives to it.
+const fn type_of(value: &Value) -> Option<Type> {
+    Some(match value {
+        Value::Bool(_) => Type::BOOL,
+        Value::Int(_) => Type::INT4,
+        Value::BigInt(_) | Value::BigUnsigned(_) => Type::INT8,
+        Value::String(_) => Type::TEXT,
+        Value::Uuid(_) => Type::UUID,
+        _ => return None,
+    })
+}
+
+#[derive(Debug)]
+struct Parameter<'a>(&'a Value);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self.0 {
+            Value::Bool(value) => value.to_sql(ty, out),
+            Value::Int(value) => value.to_sql(ty, out),
+            Value::BigInt(value) => value.to_sql(ty, out),
+            Value::BigUnsigned(value) => value.map(i64::try_from).transpose()?.to_sql(ty, out),
+            Value::String(value) => value.as_deref().to_sql(ty, out),
+            Value::Uuid(value) => value.to_sql(ty, out),
+            _ => Err("a value of this type is not known here".into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_postgres::config::Host;
+
+    #[test]
+    fn both_drivers_find_the_same_database() {
+        let config =
+            settings("postgres://ada:p%40ss%2Bw%25@db.example:6543/people?application_name=denizen").unwrap();
+        assert_eq!(config.get_hosts(), [Host::Tcp("db.example".into())]);
+        assert_eq!((config.get_ports(), config.get_dbname()), (&[6543][..], Some("people")));
+        assert_eq!((config.get_user(), config.get_password()), (Some("ada"), Some(&b"p@ss+w%"[..])));
+        assert_eq!(config.get_options(), Some("-c statement_timeout=15000"));
+        let config =
+            settings("postgres://ada@localhost/people?host=/run/postgresql&options=-c%20a.b=1").unwrap();
+        assert_eq!(config.get_hosts(), [Host::Unix("/run/postgresql".into())], "and not the host beside it");
+        for never in ["sslmode=require", "sslmode=verify-full", "statement-cache-capacity=0"] {
+            assert!(!possible(&format!("postgres://ada@db.example/people?{never}")), "{never}");
+        }
+        assert_eq!(config.get_options(), Some("-c a.b=1 -c statement_timeout=15000"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Statements that share a connection to PostgreSQL.
+
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+use serde_json::json;
+
+use crate::support::{Backend, Client, World};
+
+const CONNECTIONS: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+async fn ask(client: &Client, id: &serde_json::Value) {
+    let document =
+        "query ($id: ID!) { user(by: { id: $id }) { userName organization { name } roles { code } } }";
+    let found = client.run_with(document, json!({ "id": id })).await;
+    assert_eq!(found.ok("/user/userName"), "ada");
+}
+
+/// Asks until there are some again: they are opened while nobody waits for them.
+async fn until_shared(world: &World, admin: &Client, id: &serde_json::Value) {
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'denizen shared'";
+    for _ in 0..10_000 {
+        if number(world, count).await > 0 {
+            return;
+        }
+        ask(admin, id).await;
+    }
+    panic!("no shared connection was opened again");
+}
+
+async fn number(world: &World, select: &str) -> i64 {
+    let statement = Statement::from_string(DbBackend::Postgres, select);
+    let row = world.app.db.owner().query_one_raw(statement).await.expect("an answer");
+    row.and_then(|row| row.try_get_by_index(0).ok()).expect("a number")
+}
+
+#[tokio::test]
+async fn reads_outlive_the_connections_that_they_shared() {
+    let world = World::on(Backend::Postgres).await;
+    let admin = world.superadmin().await;
+    let id = world.user("ada").await.run("{ me { id } }").await.ok("/me/id");
+    ask(&admin, &id).await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'denizen shared'";
+    for _ in 0..3 {
+        let ended = world.app.db.owner().execute_unprepared(end).await.expect("they end");
+        assert!(ended.rows_affected() > 0, "there were some");
+        for _ in 0..4 {
+            ask(&admin, &id).await;
+        }
+        until_shared(&world, &admin, &id).await;
+    }
+}
+
+#[tokio::test]
+async fn reads_outlive_a_change_of_the_schema_that_their_statements_were_prepared_for() {
+    let world = World::on(Backend::Postgres).await;
+    let admin = world.superadmin().await;
+    let id = world.user("ada").await.run("{ me { id } }").await.ok("/me/id");
+    for _ in 0..4 {
+        ask(&admin, &id).await;
+    }
+    let change = "ALTER TABLE organizations ALTER COLUMN name TYPE character varying(777)";
+    world.app.db.owner().execute_unprepared(change).await.expect("a wider column");
+    for _ in 0..4 {
+        ask(&admin, &id).await;
+    }
+}
+
+#[tokio::test]
+async fn many_reads_at_once_need_few_connections() {
+    let world = World::on(Backend::Postgres).await;
+    let admin = world.superadmin().await;
+    let id = world.user("ada").await.run("{ me { id } }").await.ok("/me/id");
+    ask(&admin, &id).await;
+    let before = number(&world, CONNECTIONS).await;
+    futures_util::future::join_all((0..100).map(|_| ask(&admin, &id))).await;
+    assert_eq!(number(&world, CONNECTIONS).await, before, "a hundred reads opened no connection");
+}
