@@ -214,7 +214,8 @@ async function hashing(server) {
   await logins(server, 2, closed(width));
   const times = quick ? 1 : 5;
   const tell = (taken) => say(`Q4: ${Object.entries(taken).map(([peer, { rate }]) => `${peer} ${rate.toFixed(1)}/s`).join(', ')}`);
-  const { measured } = await inTurns(times, { raw, logins: () => logins(server, long, closed(width)) }, tell);
+  // Longer than the rest: what is under way at the end of the window does not count.
+  const { measured } = await inTurns(times, { raw, logins: () => logins(server, 2 * long, closed(width)) }, tell);
   row('Q4: logins against raw bcrypt on all cores', ratio(measured.logins, measured.raw, ({ rate }) => rate), '≥ 0.95');
 
   const capacity = median(measured.logins.map(({ rate }) => rate));

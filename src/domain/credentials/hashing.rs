@@ -111,16 +111,20 @@ impl Hasher {
     }
 }
 
-/// How far hashing steps back for whatever else wants to run: where reads keep every core busy, logins take their time.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 19;
-
-/// The thread that hashes is made for the one hash: it cannot step forward again. Elsewhere than on Linux it is the whole
-/// process that would step back.
+/// The thread that hashes is made for the one hash, and steps back for whatever else wants to run: where reads keep every core
+/// busy, logins take their time. A thread that is merely nicer than others would still finish its slice of a few milliseconds
+/// while they wait; one that counts as idle gives way at once. Elsewhere than on Linux it would be the whole process.
 fn step_back() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICE) {
-        tracing::debug!(%error, "hashing does not step back");
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy::Idle, ThreadPriority, ThreadSchedulePolicy,
+            set_thread_priority_and_policy, thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(Idle);
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+            tracing::debug!(?error, "hashing does not step back");
+        }
     }
 }
 

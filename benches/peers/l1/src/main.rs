@@ -105,7 +105,7 @@ struct ListedUser {
 
 #[derive(Serialize)]
 struct Name {
-    name: Option<String>,
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -185,7 +185,7 @@ fn listed(row: &Row) -> ListedUser {
         user_name: row.get(1),
         name: row.get(2),
         email: row.get(3),
-        organization: Some(Name { name: row.get(4) }),
+        organization: row.get::<_, Option<String>>(4).map(|name| Name { name }),
         roles: None,
     }
 }
