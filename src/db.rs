@@ -194,18 +194,13 @@ impl Db {
         self.recall.statement(shape, value, || self.statement(&build()))
     }
 
-    pub async fn rows(&self, mut statement: Statement, pace: Pace) -> Result<Vec<Row>> {
+    pub async fn rows(&self, statement: Statement, pace: Pace) -> Result<Vec<Row>> {
         if pace == Pace::Quick
             && let Some(shared) = self.shared.get()
+            && let Some(rows) = shared.rows(&statement).await
         {
-            let sql = statement.sql.clone();
-            match shared.rows(statement).await {
-                Ok(rows) => {
-                    self.heard.hear(&sql);
-                    return Ok(rows.into_iter().map(Row::Shared).collect());
-                }
-                Err(unasked) => statement = unasked,
-            }
+            self.heard.hear(&statement.sql);
+            return Ok(rows.into_iter().map(Row::Shared).collect());
         }
         // Large, and where connections are shared, rare: a quick statement is not to carry its room.
         let rows = Box::pin(self.read.query_all_raw(statement)).await?;

@@ -27,7 +27,6 @@ use tokio_postgres::{
     Client, Config, NoTls, Row,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
-
 use url::Url;
 
 use super::{PATIENCE, STATEMENT_TIMEOUT};
@@ -84,12 +83,10 @@ impl Shared {
         Ok(Self(Arc::new(Lanes { lanes, closed: AtomicBool::new(false) })))
     }
 
-    /// The rows, or the statement back if the pool is to be asked.
-    pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>, Statement> {
-        let Some((place, link)) = self.shortest() else {
-            return Err(statement);
-        };
-        let (lanes, unasked) = (Arc::clone(&self.0), statement.clone());
+    /// The rows, or nothing if the pool is to be asked.
+    pub async fn rows(&self, statement: &Statement) -> Option<Vec<Row>> {
+        let (place, link) = self.shortest()?;
+        let (lanes, statement) = (Arc::clone(&self.0), statement.clone());
         // In a task of its own: whoever asked may stop reading, and those behind would wait for them.
         let asked = tokio::spawn(async move {
             let lane = &lanes.lanes[place];
@@ -110,7 +107,7 @@ impl Shared {
                 }
             }
         });
-        asked.await.ok().flatten().ok_or(unasked)
+        asked.await.ok().flatten()
     }
 
     /// The connection for which the fewest wait. Those that have died are opened again meanwhile.

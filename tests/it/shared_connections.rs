@@ -1,14 +1,22 @@
 //! Statements that share a connection to PostgreSQL.
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Backend, Client, World};
 
 const CONNECTIONS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
-async fn ask(client: &Client, id: &serde_json::Value) {
+/// An administrator, and the id of somebody to ask for.
+async fn company() -> (World, Client, Value) {
+    let world = World::on(Backend::Postgres).await;
+    let admin = world.superadmin().await;
+    let id = world.user("ada").await.run("{ me { id } }").await.ok("/me/id");
+    (world, admin, id)
+}
+
+async fn ask(client: &Client, id: &Value) {
     let document =
         "query ($id: ID!) { user(by: { id: $id }) { userName organization { name } roles { code } } }";
     let found = client.run_with(document, json!({ "id": id })).await;
@@ -16,7 +24,7 @@ async fn ask(client: &Client, id: &serde_json::Value) {
 }
 
 /// Asks until there are some again: they are opened while nobody waits for them.
-async fn until_shared(world: &World, admin: &Client, id: &serde_json::Value) {
+async fn until_shared(world: &World, admin: &Client, id: &Value) {
     let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'denizen shared'";
     for _ in 0..10_000 {
         if number(world, count).await > 0 {
@@ -35,9 +43,7 @@ async fn number(world: &World, select: &str) -> i64 {
 
 #[tokio::test]
 async fn reads_outlive_the_connections_that_they_shared() {
-    let world = World::on(Backend::Postgres).await;
-    let admin = world.superadmin().await;
-    let id = world.user("ada").await.run("{ me { id } }").await.ok("/me/id");
+    let (world, admin, id) = company().await;
     ask(&admin, &id).await;
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'denizen shared'";
     for _ in 0..3 {
@@ -52,9 +58,7 @@ async fn reads_outlive_the_connections_that_they_shared() {
 
 #[tokio::test]
 async fn reads_outlive_a_change_of_the_schema_that_their_statements_were_prepared_for() {
-    let world = World::on(Backend::Postgres).await;
-    let admin = world.superadmin().await;
-    let id = world.user("ada").await.run("{ me { id } }").await.ok("/me/id");
+    let (world, admin, id) = company().await;
     for _ in 0..4 {
         ask(&admin, &id).await;
     }
@@ -67,9 +71,7 @@ async fn reads_outlive_a_change_of_the_schema_that_their_statements_were_prepare
 
 #[tokio::test]
 async fn many_reads_at_once_need_few_connections() {
-    let world = World::on(Backend::Postgres).await;
-    let admin = world.superadmin().await;
-    let id = world.user("ada").await.run("{ me { id } }").await.ok("/me/id");
+    let (world, admin, id) = company().await;
     ask(&admin, &id).await;
     let before = number(&world, CONNECTIONS).await;
     futures_util::future::join_all((0..100).map(|_| ask(&admin, &id))).await;
