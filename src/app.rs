@@ -85,7 +85,7 @@ impl App {
     /// Connects, brings the schema up to date, and makes what must be there: roles, a signing key, an administrator.
     pub async fn start(config: Config, sources: Sources) -> Result<Started> {
         let app = Self::prepare(config, sources).await?;
-        app.db.share(&app.config.database).await;
+        app.db.quicken(&app.config.database).await;
         let admin_password = identity::service::ensure_super_admin(&Ctx::system(&app)).await?;
         Ok(Started { app, admin_password })
     }

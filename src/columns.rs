@@ -60,7 +60,7 @@ impl<E: EntityTrait> Columns<E> {
     }
 
     /// What stands in the row from this place on; nothing where a join found nothing.
-    pub fn read(&self, row: &Row, from: usize) -> Result<Option<E::Model>, DbErr>
+    pub fn read(&self, row: &Row<'_>, from: usize) -> Result<Option<E::Model>, DbErr>
     where
         E::Model: Default,
     {
@@ -82,7 +82,7 @@ impl<E: EntityTrait> Default for Columns<E> {
     }
 }
 
-fn value<E: EntityTrait>(row: &Row, place: usize, column: E::Column) -> Result<Value, DbErr> {
+fn value<E: EntityTrait>(row: &Row<'_>, place: usize, column: E::Column) -> Result<Value, DbErr> {
     Ok(match <E::Model as ModelTrait>::get_value_type(column) {
         ArrayType::Uuid => row.get::<Uuid>(place)?.into(),
         ArrayType::BigInt => row.get::<i64>(place)?.into(),

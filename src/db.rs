@@ -3,13 +3,14 @@
 //! `SQLite` has one writer. All writes share one connection and begin as `IMMEDIATE`, so they queue here, in order,
 //! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
 
+mod here;
 mod recall;
 mod row;
 mod shared;
+mod txn;
 
 use std::{
-    collections::BTreeSet,
-    ops::Deref,
+    fmt::Write as _,
     os::unix::fs::DirBuilderExt as _,
     sync::{
         Arc, OnceLock,
@@ -20,34 +21,32 @@ use std::{
 };
 
 use sea_orm::{
-    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::{Expr, SelectStatement, SimpleExpr},
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
-use tokio::sync::Notify;
 use uuid::Uuid;
 
+use here::Here;
 use recall::Recall;
 pub use recall::Shape;
 pub use row::Row;
 use shared::Shared;
+use txn::Bells;
+pub use txn::Txn;
 
 use crate::{
     config::{self, DatabaseUrl},
-    crypto,
     error::{Error, Result},
 };
 
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
-    shared: OnceLock<Shared>,
+    quick: OnceLock<Quick>,
     recall: Recall,
-    /// Rung after each commit: there may be work for the worker.
-    pub committed: Arc<Notify>,
-    /// The same for whoever reads the tail of the log: one bell wakes one sleeper.
-    pub recorded: Arc<Notify>,
+    bells: Arc<Bells>,
     heard: Arc<Heard>,
 }
 
@@ -78,6 +77,12 @@ pub enum Pace {
     Unknown,
 }
 
+/// Where quick statements go first.
+enum Quick {
+    Shared(Shared),
+    Here(Here),
+}
+
 /// How many of the connections are shared: one for each core, where there are enough. With more, each statement would again
 /// be alone on its way, and wake somebody for itself.
 fn shared_of(config: &config::Database) -> u32 {
@@ -85,8 +90,11 @@ fn shared_of(config: &config::Database) -> u32 {
     if !shared::possible(url.expose()) {
         return 0;
     }
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(cores).unwrap_or(u32::MAX).min(config.database_connections / 4)
+    u32::try_from(cores()).unwrap_or(u32::MAX).min(config.database_connections / 4)
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A statement that takes longer is given up by the server: no request waits so long.
@@ -133,24 +141,23 @@ impl Db {
         } else {
             write = read.clone();
         }
-        let (committed, recorded) = (Arc::default(), Arc::default());
-        Ok(Self {
-            read,
-            write,
-            shared: OnceLock::new(),
-            recall: Recall::default(),
-            committed,
-            recorded,
-            heard,
-        })
+        let (quick, recall, bells) = (OnceLock::new(), Recall::default(), Arc::default());
+        Ok(Self { read, write, quick, recall, bells, heard })
     }
 
-    /// Opens the connections that quick statements share, if there can be any: else the pool serves them like all others.
-    pub async fn share(&self, config: &config::Database) {
-        let DatabaseUrl::Postgres(url) = &config.database_url else { return };
-        match self.try_to_share(url.expose(), shared_of(config)).await {
-            Ok(shared) => drop(self.shared.set(shared)),
-            Err(reason) => tracing::info!(reason, "no statements share a connection"),
+    /// Opens the connections of quick statements, if there can be any: else the pool serves them like all others.
+    pub async fn quicken(&self, config: &config::Database) {
+        let quick = match &config.database_url {
+            DatabaseUrl::Postgres(url) => {
+                self.try_to_share(url.expose(), shared_of(config)).await.map(Quick::Shared)
+            }
+            DatabaseUrl::Sqlite(path) => {
+                Here::open(path, cores()).map(Quick::Here).map_err(|error| error.to_string())
+            }
+        };
+        match quick {
+            Ok(quick) => drop(self.quick.set(quick)),
+            Err(reason) => tracing::info!(reason, "quick statements have no connections of their own"),
         }
     }
 
@@ -194,30 +201,55 @@ impl Db {
         self.recall.statement(shape, value, || self.statement(&build()))
     }
 
-    pub async fn rows(&self, statement: Statement, pace: Pace) -> Result<Vec<Row>> {
-        if pace == Pace::Quick
-            && let Some(shared) = self.shared.get()
-            && let Some(rows) = shared.rows(&statement).await
-        {
-            self.heard.hear(&statement.sql);
-            return Ok(rows.into_iter().map(Row::Shared).collect());
+    /// Hands each row of the answer on.
+    pub async fn each_row(
+        &self,
+        statement: Statement,
+        pace: Pace,
+        mut each: impl FnMut(Row<'_>) -> std::result::Result<(), DbErr>,
+    ) -> Result<()> {
+        match self.quick.get().filter(|_| pace == Pace::Quick) {
+            Some(Quick::Shared(shared)) => {
+                if let Some(rows) = shared.rows(&statement).await {
+                    self.heard.hear(&statement.sql);
+                    return Ok(rows.iter().map(Row::Shared).try_for_each(each)?);
+                }
+            }
+            Some(Quick::Here(here)) => {
+                if let Some(done) = here.each_row(&statement, &mut each) {
+                    self.heard.hear(&statement.sql);
+                    return Ok(done?);
+                }
+            }
+            None => {}
         }
-        // Large, and where connections are shared, rare: a quick statement is not to carry its room.
+        // Large, and where there are other connections, rare: a quick statement is not to carry its room.
         let rows = Box::pin(self.read.query_all_raw(statement)).await?;
-        Ok(rows.into_iter().map(Row::Own).collect())
+        Ok(rows.iter().map(Row::Pooled).try_for_each(each)?)
     }
 
-    /// These ids as one value, for [`Db::among`], where the database knows lists. One statement, planned once, however many
-    /// there are; and a list is read faster than parameters.
-    pub fn list(&self, ids: &[Uuid]) -> Option<Value> {
-        let ids = || ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        (self.backend() == DbBackend::Postgres).then(|| format!("{{{}}}", ids()).into())
+    /// These ids as one value, for [`Db::among`]. One statement, planned once, however many there are; and a list is read
+    /// faster than parameters.
+    pub fn list(&self, ids: &[Uuid]) -> Value {
+        let (start, end) = if self.backend() == DbBackend::Postgres { ("{", "}") } else { ("[", "]") };
+        let mut list = String::with_capacity(2 + 39 * ids.len());
+        list.push_str(start);
+        for id in ids {
+            let comma = if list.len() > 1 { "," } else { "" };
+            let _ = write!(list, "{comma}\"{}\"", id.simple());
+        }
+        list.push_str(end);
+        list.into()
     }
 
     /// Whether the column holds one of these ids.
     pub fn among<C: ColumnTrait>(&self, column: C, list: Value) -> SimpleExpr {
         let column = Expr::col(column.as_column_ref());
-        Expr::cust_with_exprs("$1 = ANY($2::uuid[])", [column, Expr::val(list)])
+        let among = match self.backend() {
+            DbBackend::Postgres => "$1 = ANY($2::uuid[])",
+            _ => "? IN (SELECT unhex(value) FROM json_each(?))",
+        };
+        Expr::cust_with_exprs(among, [column, Expr::val(list)])
     }
 
     /// The connection that may change the schema.
@@ -236,8 +268,23 @@ impl Db {
             ..TransactionOptions::default()
         };
         let inner = self.write.begin_with_options(options).await?;
-        let bells = [&self.committed, &self.recorded].map(Arc::clone);
-        Ok(Txn { inner, bells })
+        Ok(Txn::new(inner, Arc::clone(&self.bells)))
+    }
+
+    /// A statement that writes and stands by itself. Says how many rows it concerned.
+    pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64> {
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        Ok(self.write.execute_raw(statement).await?.rows_affected())
+    }
+
+    /// Until a transaction that has made jobs is committed.
+    pub async fn enqueued(&self) {
+        self.bells.enqueued.notified().await;
+    }
+
+    /// Until a transaction that has recorded events is committed.
+    pub async fn recorded(&self) {
+        self.bells.recorded.notified().await;
     }
 
     /// Whether the database answers.
@@ -249,8 +296,10 @@ impl Db {
     }
 
     pub async fn close(&self) -> Result<()> {
-        if let Some(shared) = self.shared.get() {
-            shared.close();
+        match self.quick.get() {
+            Some(Quick::Shared(shared)) => shared.close(),
+            Some(Quick::Here(here)) => here.close(),
+            None => {}
         }
         self.read.close_by_ref().await?;
         self.write.close_by_ref().await?;
@@ -297,43 +346,4 @@ fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
         // What is erased is overwritten in the file.
         .pragma("secure_delete", "ON")
         .busy_timeout(PATIENCE)
-}
-
-/// A transaction that writes.
-pub struct Txn {
-    inner: DatabaseTransaction,
-    bells: [Arc<Notify>; 2],
-}
-
-impl Txn {
-    /// Of all who name one of these words, one works at a time, until its transaction ends: for what is counted before it
-    /// is added to. (`SQLite` has one writer anyway.)
-    pub async fn queue_for(&self, words: &[&str]) -> Result<()> {
-        if self.inner.get_database_backend() != DbBackend::Postgres {
-            return Ok(());
-        }
-        // In one order, so that two who name the same words never wait for each other.
-        let numbers: BTreeSet<i64> = words.iter().map(|word| crypto::number_of(word)).collect();
-        let list: Vec<_> = numbers.iter().map(ToString::to_string).collect();
-        let list = list.join(",");
-        let statement = format!("SELECT pg_advisory_xact_lock(n) FROM unnest('{{{list}}}'::bigint[]) AS n");
-        self.inner.execute_unprepared(&statement).await?;
-        Ok(())
-    }
-
-    pub async fn commit(self) -> Result<()> {
-        self.inner.commit().await?;
-        for bell in self.bells {
-            bell.notify_one();
-        }
-        Ok(())
-    }
-}
-
-impl Deref for Txn {
-    type Target = DatabaseTransaction;
-
-    fn deref(&self) -> &DatabaseTransaction {
-        &self.inner
-    }
 }

@@ -33,10 +33,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 async fn work(app: Arc<App>, stop: CancellationToken) {
     let mut under_way = JoinSet::new();
     loop {
-        let woken = Arc::clone(&app.db.committed);
         tokio::select! {
             () = stop.cancelled() => break,
-            () = woken.notified() => {}
+            () = app.db.enqueued() => {}
             _ = under_way.join_next(), if !under_way.is_empty() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }

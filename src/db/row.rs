@@ -1,22 +1,23 @@
-//! A row of either driver, read by place.
+//! A row of any driver, read by place.
 
 use sea_orm::{DbErr, QueryResult, TryGetable};
-use tokio_postgres::types::FromSql;
 
-pub enum Row {
-    Own(QueryResult),
-    Shared(tokio_postgres::Row),
+pub enum Row<'a> {
+    Pooled(&'a QueryResult),
+    Shared(&'a tokio_postgres::Row),
+    Here(&'a rusqlite::Row<'a>),
 }
 
-impl Row {
+impl Row<'_> {
     /// What stands at this place, counted from 0.
     pub fn get<T>(&self, place: usize) -> Result<Option<T>, DbErr>
     where
-        T: TryGetable + for<'a> FromSql<'a>,
+        T: TryGetable + for<'a> tokio_postgres::types::FromSql<'a> + rusqlite::types::FromSql,
     {
         match self {
-            Self::Own(row) => row.try_get_by_index(place),
+            Self::Pooled(row) => row.try_get_by_index(place),
             Self::Shared(row) => row.try_get(place).map_err(|error| DbErr::Type(error.to_string())),
+            Self::Here(row) => row.get(place).map_err(|error| DbErr::Type(error.to_string())),
         }
     }
 }

@@ -17,10 +17,7 @@ use crate::{
     context::Ctx,
     crypto,
     db::Txn,
-    domain::{
-        identity::names::Email,
-        limits::{rules, service as limits},
-    },
+    domain::{identity::names::Email, limits::service as limits},
     error::{ErrorCode, Result},
 };
 
@@ -256,6 +253,8 @@ pub async fn find_token(
 /// Counts a try, in a transaction of its own: it stands even if what follows fails. Then says whether the code was
 /// right; [`spend`] uses it up. The count is raised before the answer is known to anybody, so that of forty parallel
 /// guesses five are answered.
+///
+/// Where there is no code, or nobody (the nil id), as much is asked and written: time does not tell.
 pub async fn check_code(
     ctx: &Ctx,
     user_id: Uuid,
@@ -273,34 +272,38 @@ pub async fn check_code(
         .order_by_desc(code::Column::Id)
         .one(&*txn)
         .await?;
-    let Some(row) = open else {
-        drop(txn);
-        pretend(ctx).await?;
-        return Ok(Err(ErrorCode::WrongCode));
-    };
-    let guessed = ctx.app.vault.code_hash(row.id.as_bytes(), guess)?;
-    let right = row.code_hash.as_ref().is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
-    // Only who has the code learns that it has run out: it tells that there was one.
-    if row.expires_at <= ctx.now() {
-        drop(txn);
-        pretend(ctx).await?;
-        return Ok(Err(if right { ErrorCode::Expired } else { ErrorCode::WrongCode }));
+    let id = open.as_ref().map(|row| row.id).unwrap_or_default();
+    let guessed = ctx.app.vault.code_hash(id.as_bytes(), guess)?;
+    let hash = open.as_ref().and_then(|row| row.code_hash.as_ref());
+    let same = hash.is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
+    let in_time = open.as_ref().is_some_and(|row| row.expires_at > ctx.now());
+    let counted = count_try(&txn, if in_time { id } else { Uuid::nil() }).await?;
+    if !counted {
+        limits::leave_a_trace(&txn, ctx).await?;
     }
+    let whose = if counted { user_id } else { Uuid::nil() };
+    let right = is_worth(&txn, ctx, whose, purpose, same && counted).await?;
+    txn.commit().await?;
+    Ok(match open {
+        Some(row) if right => Ok(row),
+        // Only who has the code learns that it has run out: it tells that there was one.
+        Some(_) if same && !in_time => Err(ErrorCode::Expired),
+        Some(_) if in_time && !counted => Err(ErrorCode::TooManyAttempts),
+        _ => Err(ErrorCode::WrongCode),
+    })
+}
+
+/// Whether there was a try left.
+async fn count_try(txn: &Txn, code_id: Uuid) -> Result<bool> {
     let left = Condition::all()
-        .add(code::Column::Id.eq(row.id))
+        .add(code::Column::Id.eq(code_id))
         .add(Expr::col(code::Column::Attempts).lt(Expr::col(code::Column::MaxAttempts)));
     let counted = code::Entity::update_many()
         .col_expr(code::Column::Attempts, Expr::col(code::Column::Attempts).add(1))
         .filter(left)
-        .exec(&*txn)
+        .exec(&**txn)
         .await?;
-    if counted.rows_affected == 0 {
-        drop(txn);
-        return Ok(Err(ErrorCode::TooManyAttempts));
-    }
-    let right = is_worth(&txn, ctx, user_id, purpose, right).await?;
-    txn.commit().await?;
-    Ok(if right { Ok(row) } else { Err(ErrorCode::WrongCode) })
+    Ok(counted.rows_affected > 0)
 }
 
 /// Whether a code that is `right` proves anything after those that were wrong before it. A wrong one counts, a right one
@@ -317,14 +320,6 @@ async fn is_worth(txn: &Txn, ctx: &Ctx, user_id: Uuid, purpose: CodePurpose, rig
         failures::count(txn, user_id, purpose).await?;
     }
     Ok(worth)
-}
-
-/// Writes as much as counting a try does: where there is no code, that must not be told by time.
-pub async fn pretend(ctx: &Ctx) -> Result<()> {
-    let txn = ctx.app.db.begin().await?;
-    is_worth(&txn, ctx, Uuid::nil(), CodePurpose::Login, false).await?;
-    txn.commit().await?;
-    limits::take(ctx, &rules::GUESS, &ctx.new_id().to_string()).await.map(drop)
 }
 
 /// Marks the row as consumed, unless somebody else just did.

@@ -4,7 +4,7 @@
 use entity::{CodePurpose, one_time_code as code};
 use uuid::Uuid;
 
-use super::{codes, refusals};
+use super::{codes, otp::OtpPurpose, refusals};
 use crate::{
     context::Ctx,
     domain::{
@@ -18,13 +18,16 @@ use crate::{
 /// whom the identifier may mean, each with the purpose of their code.
 pub async fn guess(
     ctx: &Ctx,
-    what: &str,
+    what: OtpPurpose,
     identifier: &str,
     candidates: &[(Uuid, CodePurpose)],
     guess: &str,
 ) -> Result<code::Model> {
+    let nobody = [(Uuid::nil(), what.of_code())];
+    let candidates = if candidates.is_empty() { &nobody } else { candidates };
+    let what = what.as_str();
     let subjects = subjects(what, identifier);
-    let named = candidates.first().filter(|_| candidates.len() == 1).map(|(id, _)| *id);
+    let named = candidates.first().filter(|(id, _)| candidates.len() == 1 && !id.is_nil()).map(|(id, _)| *id);
     refusals::bounded_source(ctx).await?;
     for subject in &subjects {
         refusals::bounded(ctx, &rules::GUESS, subject, named).await?;
@@ -43,9 +46,6 @@ pub async fn guess(
             Ok(row)
         }
         Err(code) => {
-            if candidates.is_empty() {
-                codes::pretend(ctx).await?;
-            }
             // That a code's tries are used up tells that there is one: the limit above says it for everybody alike.
             let told = if code == ErrorCode::Expired { code } else { ErrorCode::WrongCode };
             Err(identity::service::refusal(told, "code").into())

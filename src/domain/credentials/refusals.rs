@@ -19,15 +19,16 @@ use crate::{
     ids::Kind,
 };
 
-/// Somebody was refused.
+/// Somebody was refused, or nobody: time does not tell.
 pub async fn note(ctx: &Ctx, user_id: Option<Uuid>, what: impl Into<Option<Json>>) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
     let mut event = NewEvent::of(EventType::SessionRefused);
     if let Some(what) = what.into() {
         event = event.with(what);
     }
-    if let Some(id) = user_id {
-        event = event.on(Kind::User, id);
+    match user_id {
+        Some(id) => event = event.on(Kind::User, id),
+        None => log::look_for_nobody(&txn).await?,
     }
     log::record(&txn, ctx, event).await?;
     txn.commit().await

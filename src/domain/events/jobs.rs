@@ -81,6 +81,7 @@ pub async fn enqueue_after(txn: &Txn, ctx: &Ctx, job: &Job, wait: Duration) -> R
 pub async fn enqueue_all(txn: &Txn, ctx: &Ctx, jobs: &[Job]) -> Result<()> {
     let rows = jobs.iter().map(|job| row(ctx, job)).collect::<Result<Vec<_>>>()?;
     job::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    txn.has_enqueued();
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Recording what happened.
 
 use entity::{event, event_target};
-use sea_orm::{EntityTrait, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -176,6 +176,15 @@ pub async fn record_all(txn: &Txn, ctx: &Ctx, mut events: Vec<NewEvent>) -> Resu
     for targets in targets.chunks(AT_ONCE) {
         event_target::Entity::insert_many(targets.to_vec()).exec_without_returning(&**txn).await?;
     }
+    txn.has_recorded();
+    Ok(())
+}
+
+/// The statements that an event takes besides its own when it has happened to somebody, asked for nobody.
+pub async fn look_for_nobody(txn: &Txn) -> Result<()> {
+    let nobody = Uuid::nil();
+    orgs::service::primary_places(txn, &[nobody]).await?;
+    event_target::Entity::delete_many().filter(event_target::Column::EventId.eq(nobody)).exec(&**txn).await?;
     Ok(())
 }
 

@@ -95,7 +95,7 @@ async fn read_on(app: Arc<App>, mut reader: Reader) {
     loop {
         let back = tokio::select! {
             _ = far_looks.tick() => FAR,
-            () = app.db.recorded.notified() => NEAR,
+            () = app.db.recorded() => NEAR,
             () = sleep(LOOK_EVERY) => NEAR,
         };
         {

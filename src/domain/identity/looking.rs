@@ -1,11 +1,11 @@
 //! People with what is looked at of them: their own columns, the organisation that they work for in the first place and
 //! their roles, in one statement.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use entity::{grant, membership, organization, role, user};
 use sea_orm::{
-    ColumnTrait, Condition, IdenStatic as _, Value,
+    ColumnTrait, Condition, DbErr, IdenStatic as _, Statement, Value,
     sea_query::{Expr, ExprTrait as _, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -63,7 +63,7 @@ pub async fn at(
 ) -> Result<Vec<Person>> {
     look.sort_roles();
     let statement = ctx.app.db.statement(&statement(ctx, &look, chosen, arrange));
-    Ok(gather(&look, &ctx.app.db.rows(statement, pace).await?)?)
+    gather(ctx, &look, statement, pace).await
 }
 
 /// As [`at`], for callers from whom nothing is hidden: then the statement hangs on nothing but what is looked at and the
@@ -77,7 +77,7 @@ pub async fn openly_at(
     look.sort_roles();
     let build = || statement(ctx, &look, chosen(), |_| {});
     let statement = ctx.app.db.recalled(look.shape(name), value, build);
-    Ok(gather(&look, &ctx.app.db.rows(statement, Pace::Quick).await?)?)
+    gather(ctx, &look, statement, Pace::Quick).await
 }
 
 /// Whether nothing of what stands beside people is hidden from the caller.
@@ -130,44 +130,58 @@ fn beside(ctx: &Ctx, look: &Look, chosen: SelectStatement) -> SelectStatement {
     statement
 }
 
-/// One person out of the rows that are theirs: one for each role.
-fn gather(look: &Look, rows: &[Row]) -> std::result::Result<Vec<Person>, sea_orm::DbErr> {
-    let of_organization = look.columns.len();
-    let of_role = of_organization + look.organization.as_ref().map_or(0, Columns::len);
-    let mut people: Vec<Person> = Vec::with_capacity(rows.len());
-    let mut places: HashMap<Uuid, usize> = HashMap::with_capacity(rows.len());
-    // Many hold the same few roles: each is read once.
-    let mut known: HashMap<Uuid, Arc<role::Model>> = HashMap::new();
-    for row in rows {
-        let Some(id) = row.get::<Uuid>(0)? else { continue };
-        let place = if let Some(place) = places.get(&id) {
-            *place
-        } else {
-            let Some(user) = look.columns.read(row, 0)? else { continue };
-            let organization = match &look.organization {
-                Some(columns) => columns.read(row, of_organization)?.map(Arc::new),
-                None => None,
-            };
-            places.insert(id, people.len());
-            people.push(Person { row: user, organization, roles: Vec::new() });
-            people.len() - 1
-        };
-        let Some(columns) = &look.roles else { continue };
-        let Some(role_id) = row.get::<Uuid>(of_role)? else { continue };
-        let role = match known.get(&role_id) {
-            Some(role) => Arc::clone(role),
-            None => match columns.read(row, of_role)?.map(Arc::new) {
-                Some(role) => Arc::clone(known.entry(role_id).or_insert(role)),
-                None => continue,
-            },
-        };
-        let held = &mut people[place].roles;
-        if held.iter().all(|other| other.id != role_id) {
-            held.push(role);
-        }
-    }
+/// What the statement finds: one person out of the rows that are theirs, one for each role.
+async fn gather(ctx: &Ctx, look: &Look, statement: Statement, pace: Pace) -> Result<Vec<Person>> {
+    let mut gathered = Gathered::default();
+    ctx.app.db.each_row(statement, pace, |row| gathered.add(look, &row)).await?;
+    let mut people = gathered.people;
     for person in &mut people {
         person.roles.sort_by(|one, other| one.code_key.cmp(&other.code_key));
     }
     Ok(people)
+}
+
+#[derive(Default)]
+struct Gathered {
+    people: Vec<Person>,
+    /// Who they are, in the same order. They are few, and whose row it is was mostly the last: this is faster than a map.
+    ids: Vec<Uuid>,
+    /// Many hold the same few roles: each is read once.
+    roles: Vec<Arc<role::Model>>,
+}
+
+impl Gathered {
+    fn add(&mut self, look: &Look, row: &Row<'_>) -> std::result::Result<(), DbErr> {
+        let of_organization = look.columns.len();
+        let of_role = of_organization + look.organization.as_ref().map_or(0, Columns::len);
+        let Some(id) = row.get::<Uuid>(0)? else { return Ok(()) };
+        // Without roles, there is one row for each.
+        let known = look.roles.is_some().then(|| self.ids.iter().rposition(|known| *known == id)).flatten();
+        let place = if let Some(place) = known {
+            place
+        } else {
+            let Some(user) = look.columns.read(row, 0)? else { return Ok(()) };
+            let organization = match &look.organization {
+                Some(columns) => columns.read(row, of_organization)?.map(Arc::new),
+                None => None,
+            };
+            self.ids.push(id);
+            self.people.push(Person { row: user, organization, roles: Vec::new() });
+            self.people.len() - 1
+        };
+        let Some(columns) = &look.roles else { return Ok(()) };
+        let Some(role_id) = row.get::<Uuid>(of_role)? else { return Ok(()) };
+        let role = if let Some(role) = self.roles.iter().find(|role| role.id == role_id) {
+            Arc::clone(role)
+        } else {
+            let Some(role) = columns.read(row, of_role)?.map(Arc::new) else { return Ok(()) };
+            self.roles.push(Arc::clone(&role));
+            role
+        };
+        let held = &mut self.people[place].roles;
+        if held.iter().all(|other| other.id != role_id) {
+            held.push(role);
+        }
+        Ok(())
+    }
 }

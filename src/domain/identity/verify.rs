@@ -75,7 +75,7 @@ async fn right_code(ctx: &Ctx, user_name: &str, code: &str) -> Result<one_time_c
         UserStatus::Active | UserStatus::Deactivated => CodePurpose::ChangeEmail,
     };
     let candidates: Vec<_> = candidates.iter().map(|user| (user.id, purpose(user.status))).collect();
-    guessing::guess(ctx, OtpPurpose::VerifyEmail.as_str(), user_name, &candidates, code).await
+    guessing::guess(ctx, OtpPurpose::VerifyEmail, user_name, &candidates, code).await
 }
 
 /// Has this name, or waits for it.
@@ -114,8 +114,7 @@ async fn guessed(ctx: &Ctx, identifier: &str, code: &str) -> Result<one_time_cod
     };
     let open = open.all(db).await?.into_iter().filter(meant);
     let candidates: Vec<_> = open.map(|row| (row.user_id, row.purpose)).collect();
-    let what = OtpPurpose::VerifyEmail.as_str();
-    guessing::guess(ctx, what, identifier, &candidates, code).await
+    guessing::guess(ctx, OtpPurpose::VerifyEmail, identifier, &candidates, code).await
 }
 
 /// Proofs of one mailbox queue here, and so do those for one name. Without it two of them could each hold what the other

@@ -150,8 +150,9 @@ impl Guess {
             passwords::count_failure(&txn, user_id).await?;
         }
         let mut event = NewEvent::of(EventType::SessionRefused);
-        if let Some(id) = user_id {
-            event = event.on(Kind::User, id);
+        match user_id {
+            Some(id) => event = event.on(Kind::User, id),
+            None => log::look_for_nobody(&txn).await?,
         }
         if worn_out {
             event = event.with(json!({ "limit": "failures-in-a-row" }));

@@ -30,7 +30,7 @@ pub async fn log_in(ctx: &Ctx, login: OtpLogin) -> Result<Entered> {
     let named = identity::named_by(ctx, &identifier).await?;
     let user = named.filter(|user| user.status == UserStatus::Active);
     let candidates: Vec<_> = user.iter().map(|user| (user.id, CodePurpose::Login)).collect();
-    let right = guessing::guess(ctx, OtpPurpose::Login.as_str(), &identifier, &candidates, &code).await;
+    let right = guessing::guess(ctx, OtpPurpose::Login, &identifier, &candidates, &code).await;
     let (row, user) = match (right, user) {
         (Ok(row), Some(user)) if is_of(&user, &row.target) => (row, user),
         (Ok(_), user) => {

@@ -15,6 +15,8 @@ pub use self::{
     showing::{Shown, show},
 };
 
+use entity::CodePurpose;
+
 /// What a code is asked for, as the API says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtpPurpose {
@@ -34,6 +36,16 @@ impl OtpPurpose {
             Self::VerifyEmail => "verify-email",
             Self::VerifyPhone => "verify-phone",
             Self::StepUp => "step-up",
+        }
+    }
+    /// What the codes of it are for.
+    pub const fn of_code(self) -> CodePurpose {
+        match self {
+            Self::Login => CodePurpose::Login,
+            Self::PasswordReset => CodePurpose::PasswordReset,
+            Self::VerifyEmail => CodePurpose::VerifyEmail,
+            Self::VerifyPhone => CodePurpose::VerifyPhone,
+            Self::StepUp => CodePurpose::StepUp,
         }
     }
 }

@@ -59,14 +59,14 @@ async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<Stri
     }
     let candidates = [(me.user_id, CodePurpose::StepUp)];
     let subject = me.user_id.to_string();
-    let what = OtpPurpose::StepUp.as_str();
+    let what = OtpPurpose::StepUp;
     let sent = match guessing::guess(ctx, what, &subject, &candidates, code).await {
         Ok(row) => Some(row),
         // It may be the app's. Where guesses are used up, they are for both.
         Err(error) if guessing::is_wrong(&error) && has_app(ctx, me.user_id).await? => {
             noted(ctx, me.user_id, factors::totp_step_up(ctx, code).await).await?;
             limits::give_back_source(ctx, &rules::SOURCE).await?;
-            guessing::start_anew(ctx, what, &subject).await?;
+            guessing::start_anew(ctx, what.as_str(), &subject).await?;
             None
         }
         Err(error) => return noted(ctx, me.user_id, Err(error)).await,

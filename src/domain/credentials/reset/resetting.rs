@@ -67,8 +67,7 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
 async fn right_code(ctx: &Ctx, identifier: &str, guess: &str) -> Result<code::Model> {
     let user = identity::named_by(ctx, identifier).await?;
     let candidates: Vec<_> = user.iter().map(|user| (user.id, CodePurpose::PasswordReset)).collect();
-    let guessed =
-        guessing::guess(ctx, OtpPurpose::PasswordReset.as_str(), identifier, &candidates, guess).await;
+    let guessed = guessing::guess(ctx, OtpPurpose::PasswordReset, identifier, &candidates, guess).await;
     if guessed.as_ref().is_err_and(guessing::is_wrong) {
         refusals::note(ctx, user.map(|user| user.id), json!({ "code": "PASSWORD_RESET" })).await?;
     }

@@ -111,7 +111,9 @@ pub async fn verify_phone(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Re
         (None, Some(_)) if number.is_some() => open(ctx, number.as_deref(), None).await?,
         (None, Some(name)) => {
             let user = service::named_by(ctx, name).await?;
-            user.iter().flat_map(|user| PURPOSES.map(|purpose| (user.id, purpose))).collect()
+            // Nobody has as many codes as somebody.
+            let id = user.map(|user| user.id).unwrap_or_default();
+            PURPOSES.map(|purpose| (id, purpose)).to_vec()
         }
         (None, None) => {
             let message = "Say what the code proves: the number that it was sent to.";
@@ -119,7 +121,7 @@ pub async fn verify_phone(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Re
         }
     };
     let own = ctx.actor.user_id().map(|id| id.to_string()).unwrap_or_default();
-    let what = OtpPurpose::VerifyPhone.as_str();
+    let what = OtpPurpose::VerifyPhone;
     let row = guessing::guess(ctx, what, identifier.unwrap_or(&own), &candidates, code).await?;
     apply(ctx, row).await
 }

@@ -1,0 +1,82 @@
+//! The transaction that every write goes through.
+
+use std::{
+    collections::BTreeSet,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use tokio::sync::Notify;
+
+use crate::{crypto, error::Result};
+
+/// One bell wakes one sleeper.
+#[derive(Default)]
+pub struct Bells {
+    /// There is work for the worker.
+    pub enqueued: Notify,
+    /// There is news for whoever reads the tail of the log.
+    pub recorded: Notify,
+}
+
+/// A transaction that writes.
+pub struct Txn {
+    inner: DatabaseTransaction,
+    bells: Arc<Bells>,
+    enqueued: AtomicBool,
+    recorded: AtomicBool,
+}
+
+impl Txn {
+    pub fn new(inner: DatabaseTransaction, bells: Arc<Bells>) -> Self {
+        Self { inner, bells, enqueued: AtomicBool::new(false), recorded: AtomicBool::new(false) }
+    }
+
+    /// Jobs were made in here: the worker is called when they can be seen.
+    pub fn has_enqueued(&self) {
+        self.enqueued.store(true, Ordering::Relaxed);
+    }
+
+    /// Events were recorded in here: whoever follows the log is called when they can be seen.
+    pub fn has_recorded(&self) {
+        self.recorded.store(true, Ordering::Relaxed);
+    }
+
+    /// Of all who name one of these words, one works at a time, until its transaction ends: for what is counted before it
+    /// is added to. (`SQLite` has one writer anyway.)
+    pub async fn queue_for(&self, words: &[&str]) -> Result<()> {
+        if self.inner.get_database_backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        // In one order, so that two who name the same words never wait for each other.
+        let numbers: BTreeSet<i64> = words.iter().map(|word| crypto::number_of(word)).collect();
+        let list: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        let list = list.join(",");
+        let statement = format!("SELECT pg_advisory_xact_lock(n) FROM unnest('{{{list}}}'::bigint[]) AS n");
+        self.inner.execute_unprepared(&statement).await?;
+        Ok(())
+    }
+
+    pub async fn commit(self) -> Result<()> {
+        self.inner.commit().await?;
+        if self.enqueued.into_inner() {
+            self.bells.enqueued.notify_one();
+        }
+        if self.recorded.into_inner() {
+            self.bells.recorded.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Txn {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
