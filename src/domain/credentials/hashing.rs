@@ -7,7 +7,10 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use entity::Secret;
-use tokio::sync::{Semaphore, TryAcquireError, oneshot};
+use tokio::{
+    sync::{Semaphore, TryAcquireError, oneshot},
+    time::timeout,
+};
 
 use super::{imported, policy};
 use crate::{
@@ -21,12 +24,16 @@ pub struct Hasher {
     shortest: usize,
     /// One permit per hash that may be computed at once.
     cores: Arc<Semaphore>,
+    /// The one permit for the thread that gets a turn whatever else runs.
+    steady: Arc<Semaphore>,
     /// One permit per request that may be in here, waiting ones included.
     room: Arc<Semaphore>,
     /// Of no password: verified in place of a hash that does not exist, so that both take the same time.
     nobody: String,
 }
 
+/// After so long, a hash is taken for one whose thread gets no turn: it takes a quarter of it.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How many may wait for a core, for each that computes.
 const WAITING_PER_CORE: usize = 8;
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -38,6 +45,7 @@ impl Hasher {
             cost,
             shortest: usize::from(shortest),
             cores: Arc::new(Semaphore::new(cores)),
+            steady: Arc::new(Semaphore::new(1)),
             room: Arc::new(Semaphore::new(cores * (1 + WAITING_PER_CORE))),
             nobody: format!("$2b${cost:02}$......................{}", ".".repeat(31)),
         })
@@ -48,7 +56,7 @@ impl Hasher {
         random.fill(&mut salt);
         let (cost, password) = (self.cost, password.to_owned());
         // The policy has refused what bcrypt would cut (over 72 bytes) or stop at (a NUL).
-        let hash = self.compute(move || bcrypt::hash_with_salt(password, cost, salt)).await?;
+        let hash = self.compute(move || bcrypt::hash_with_salt(password.as_str(), cost, salt)).await?;
         Ok(Secret::from(hash.map_err(Error::internal)?.to_string().into_bytes()))
     }
 
@@ -91,38 +99,87 @@ impl Hasher {
         self.compute(move || policy::judge(field, &password, &own)).await?.map_err(Error::from)
     }
 
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    async fn compute<T: Send + 'static>(&self, work: impl Fn() -> T + Send + Sync + 'static) -> Result<T> {
         let place = Arc::clone(&self.room).try_acquire_owned().map_err(|full| match full {
             TryAcquireError::NoPermits => Error::overloaded(RETRY_AFTER),
             TryAcquireError::Closed => Error::internal("the hashing pool is closed"),
         })?;
         let core = Arc::clone(&self.cores).acquire_owned().await.map_err(Error::internal)?;
+        let work = Arc::new(work);
         // The permits go with the work: whoever hangs up in the middle does not make room for another.
-        let (tell, told) = oneshot::channel();
-        let held = move || {
-            step_back();
-            let done = work();
-            drop((core, place));
-            // Whoever hung up is not told.
-            let _ = tell.send(done);
+        let held = (core, place);
+        let Ok(steady) = Arc::clone(&self.steady).try_acquire_owned() else {
+            let mut told = begin(Step::Aside, &work, held)?;
+            if let Ok(done) = timeout(PATIENCE, &mut told).await {
+                return done.map_err(Error::internal);
+            }
+            // It may be that its thread never gets a turn. The other one does.
+            return tokio::select! {
+                done = &mut told => done.map_err(Error::internal),
+                done = self.again(&work) => done,
+            };
         };
-        thread::Builder::new().name("hashing".to_owned()).spawn(held).map_err(Error::internal)?;
-        told.await.map_err(Error::internal)
+        begin(Step::Back, &work, (held, steady))?.await.map_err(Error::internal)
+    }
+
+    /// Does the work once more, on the thread that always gets a turn.
+    async fn again<T: Send + 'static>(
+        &self,
+        work: &Arc<impl Fn() -> T + Send + Sync + 'static>,
+    ) -> Result<T> {
+        let steady = Arc::clone(&self.steady).acquire_owned().await.map_err(Error::internal)?;
+        begin(Step::Back, work, steady)?.await.map_err(Error::internal)
     }
 }
 
-/// The thread that hashes is made for the one hash, and steps back for whatever else wants to run: where reads keep every core
-/// busy, logins take their time. A thread that is merely nicer than others would still finish its slice of a few milliseconds
-/// while they wait; one that counts as idle gives way at once. Elsewhere than on Linux it would be the whole process.
-fn step_back() {
+/// Begins the work on a thread that is made for it, and keeps what is held until it is done.
+fn begin<T: Send + 'static>(
+    step: Step,
+    work: &Arc<impl Fn() -> T + Send + Sync + 'static>,
+    held: impl Send + 'static,
+) -> Result<oneshot::Receiver<T>> {
+    let (tell, told) = oneshot::channel();
+    let work = Arc::clone(work);
+    let thread = move || {
+        step.make();
+        let done = work();
+        drop(held);
+        // Whoever hung up is not told.
+        let _ = tell.send(done);
+    };
+    thread::Builder::new().name("hashing".to_owned()).spawn(thread).map_err(Error::internal)?;
+    Ok(told)
+}
+
+/// How far a thread that hashes steps back for whatever else wants to run: where reads keep every core busy, logins take
+/// their time.
+#[derive(Clone, Copy)]
+enum Step {
+    /// It gets a small share of a core, whatever else runs.
+    Back,
+    /// It gives way at once, and gets what nobody else wants: with a neighbour that never rests, that is nothing.
+    Aside,
+}
+
+impl Step {
+    /// Elsewhere than on Linux it would be the whole process.
+    #[cfg(not(target_os = "linux"))]
+    fn make(self) {}
+
     #[cfg(target_os = "linux")]
-    {
+    fn make(self) {
         use thread_priority::{
-            NormalThreadSchedulePolicy::Idle, ThreadPriority, ThreadSchedulePolicy,
-            set_thread_priority_and_policy, thread_native_id,
+            NormalThreadSchedulePolicy::{Idle, Other},
+            ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
         };
-        let idle = ThreadSchedulePolicy::Normal(Idle);
-        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        // Of a scale that ends at 99; it is what elsewhere is called nice 10, a tenth of what others get.
+        const A_TENTH: u8 = 22;
+        let (policy, priority) = match self {
+            Self::Back => (Other, ThreadPriority::Crossplatform(A_TENTH.try_into().unwrap_or_default())),
+            Self::Aside => (Idle, ThreadPriority::Min),
+        };
+        let policy = ThreadSchedulePolicy::Normal(policy);
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), priority, policy) {
             tracing::debug!(?error, "hashing does not step back");
         }
     }
