@@ -175,54 +175,51 @@ async function reads(onPostgres, onSqlite, { l1, apollo }) {
   }
 }
 
-/** Sends logins for a while: `flow` says when the next may start. */
-async function logins({ url }, duration, flow) {
+const whoever = Array.from({ length: 500 }, (_, index) => JSON.stringify({ query: LOGIN, variables: { name: `user${1 + index}`, password } }));
+
+/** Logins, each as soon as there is an answer to another one. */
+async function loginsInTurn(server, duration) {
+  const load = { method: 'POST', path: '/graphql', bodies: whoever };
+  const { found } = await wrk(server.base, load, null, duration, 4 * cpus().length, 'accessToken');
+  return { rate: found };
+}
+
+/** So many logins a second, however long they take. */
+async function loginsAtOnce({ url }, duration, perSecond) {
   const counts = { done: 0, shed: 0, untold: 0, other: 0 };
   const until = Date.now() + duration * 1000;
-  let next = 0;
-  const one = async () => {
-    next += 1;
-    const name = `user${1 + (next % 500)}`;
-    const { data: found, errors } = await post(url, { query: LOGIN, variables: { name, password } });
+  const one = async (body) => {
+    const { data: found, errors } = await post(url, body);
     if (Date.now() > until) return;
     if (found?.login?.tokens) counts.done += 1;
     else if (errors?.some((error) => error.extensions?.retryAfterSeconds > 0)) counts.shed += 1;
     else if (errors) counts.untold += 1;
     else counts.other += 1;
   };
-  await flow(one, until);
-  return { ...counts, rate: counts.done / duration };
-}
-
-/** So many at a time, one after the other. */
-const closed = (width) => (one, until) =>
-  Promise.all(Array.from({ length: width }, async () => { while (Date.now() < until) await one(); }));
-/** So many a second, however long they take. */
-const open = (perSecond) => async (one, until) => {
   const all = [];
   while (Date.now() < until) {
-    all.push(one());
+    all.push(one(whoever[all.length % whoever.length]));
     await sleep(1000 / perSecond);
   }
   await Promise.all(all);
-};
+  return counts;
+}
 
 async function hashing(server) {
   const long = quick ? 3 : 10;
   const raw = async () => ({ rate: Number(execFileSync(l1Binary, ['bcrypt', String(cost), String(long)]).toString()) });
-  const width = 2 * cpus().length;
-  await logins(server, 2, closed(width));
+  await loginsInTurn(server, 2);
   const times = quick ? 1 : 5;
   const tell = (taken) => say(`Q4: ${Object.entries(taken).map(([peer, { rate }]) => `${peer} ${rate.toFixed(1)}/s`).join(', ')}`);
   // Longer than the rest: what is under way at the end of the window does not count.
-  const { measured } = await inTurns(times, { raw, logins: () => logins(server, 2 * long, closed(width)) }, tell);
+  const { measured } = await inTurns(times, { raw, logins: () => loginsInTurn(server, 2 * long) }, tell);
   row('Q4: logins against raw bcrypt on all cores', ratio(measured.logins, measured.raw, ({ rate }) => rate), '≥ 0.95');
 
   const capacity = median(measured.logins.map(({ rate }) => rate));
   const q1 = { method: 'POST', path: '/graphql', bodies: scenarios([]).Q1.graphql };
   const read = () => wrk(server.base, q1, server.token, long);
   const storm = async () => {
-    const [read, login] = await Promise.all([wrk(server.base, q1, server.token, long), logins(server, long, open(3 * capacity))]);
+    const [read, login] = await Promise.all([wrk(server.base, q1, server.token, long), loginsAtOnce(server, long, 3 * capacity)]);
     return { ...read, login };
   };
   await read();

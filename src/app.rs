@@ -41,7 +41,7 @@ pub struct App {
     pub random: Arc<dyn Random>,
     pub ids: ids::Sequence,
     pub vault: Vault,
-    pub hasher: Arc<Hasher>,
+    pub hasher: Hasher,
     pub keyring: Keyring,
     pub live_sessions: LiveSessions,
     pub right_tokens: RightTokens,

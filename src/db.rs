@@ -1,4 +1,4 @@
-//! The database: connections, and the transaction that every write goes through.
+//! The database: connections, and the transaction that every write goes through, unless it is a single statement.
 //!
 //! `SQLite` has one writer. All writes share one connection and begin as `IMMEDIATE`, so they queue here, in order,
 //! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
@@ -271,7 +271,12 @@ impl Db {
         Ok(Txn::new(inner, Arc::clone(&self.bells)))
     }
 
-    /// A statement that writes and stands by itself. Says how many rows it concerned.
+    /// For a write that is one statement and stands by itself: it needs no transaction around it.
+    pub fn alone(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    /// Such a statement, put together by hand. Says how many rows it concerned.
     pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64> {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         Ok(self.write.execute_raw(statement).await?.rows_affected())

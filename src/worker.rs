@@ -32,17 +32,25 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 
 async fn work(app: Arc<App>, stop: CancellationToken) {
     let mut under_way = JoinSet::new();
+    // Whether as many were taken at the last look as there was room for.
+    let mut full = false;
     loop {
-        tokio::select! {
+        let called = tokio::select! {
             () = stop.cancelled() => break,
-            () = app.db.enqueued() => {}
-            _ = under_way.join_next(), if !under_way.is_empty() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+            () = app.db.enqueued() => true,
+            _ = under_way.join_next(), if !under_way.is_empty() => {
+                if !full {
+                    continue;
+                }
+                false
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => false,
+        };
         let free = AT_ONCE.saturating_sub(under_way.len() as u64);
-        let taken = timeout(TIME_LIMIT, take(&app, free)).await;
+        let taken = timeout(TIME_LIMIT, take(&app, free, called)).await;
         match taken.unwrap_or_else(|_| Err(Error::internal("the database does not answer"))) {
             Ok(claimed) => {
+                full = claimed.len() as u64 == free;
                 for job in claimed {
                     under_way.spawn(carry_out(Arc::clone(&app), job));
                 }
@@ -58,7 +66,7 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
 pub async fn drain(app: &Arc<App>) -> Result<usize> {
     let mut done = 0;
     loop {
-        let claimed = take(app, AT_ONCE).await?;
+        let claimed = take(app, AT_ONCE, false).await?;
         if claimed.is_empty() {
             return Ok(done);
         }
@@ -69,8 +77,9 @@ pub async fn drain(app: &Arc<App>) -> Result<usize> {
     }
 }
 
-async fn take(app: &App, limit: u64) -> Result<Vec<Claimed>> {
-    if limit == 0 || !jobs::any_due(app).await? {
+/// Whoever was called need not ask whether there is anything.
+async fn take(app: &App, limit: u64, called: bool) -> Result<Vec<Claimed>> {
+    if limit == 0 || !(called || jobs::any_due(app).await?) {
         return Ok(Vec::new());
     }
     jobs::claim(app, &app.instance, limit).await

@@ -171,20 +171,20 @@ export async function inTurns(rounds, runs, tell) {
   return { measured, disturbed };
 }
 
-export function wrk(base, load, token, seconds, connections = 32) {
+export function wrk(base, load, token, seconds, connections = 32, expected = '') {
   const bodies = join(folder, 'bodies');
   writeFileSync(bodies, load.bodies.join('\n') + '\n');
-  const env = { ...process.env, BODIES: bodies, METHOD: load.method, URL_PATH: load.path, TOKEN: token ?? '' };
+  const env = { ...process.env, BODIES: bodies, METHOD: load.method, URL_PATH: load.path, TOKEN: token ?? '', EXPECT: expected };
   return new Promise((resolve, reject) => {
-    const child = spawn('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', join(benches, 'load.lua'), base], { env });
+    const child = spawn('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '-s', join(benches, 'load.lua'), base], { env });
     let out = '';
     child.stdout.on('data', (text) => (out += text));
     child.stderr.on('data', (text) => (out += text));
     child.on('error', reject);
     child.on('exit', () => {
-      const result = /RESULT (\S+) (\S+) (\d+)/.exec(out);
+      const result = /RESULT (\S+) (\S+) (\d+) (\S+)/.exec(out);
       if (!result || Number(result[3]) > 0) return reject(new Error(`wrk against ${base}${load.path}: ${out}`));
-      resolve({ rate: Number(result[1]), p99: Number(result[2]) });
+      resolve({ rate: Number(result[1]), p99: Number(result[2]), found: Number(result[4]) });
     });
   });
 }

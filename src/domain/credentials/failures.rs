@@ -1,7 +1,10 @@
 //! Wrong codes in a row: how many there were for one person, and whether a code still proves anything. (ADR 0045.)
 
 use entity::{CodePurpose, failure};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Statement, Value,
+    sea_query::{Expr, SimpleExpr},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -50,6 +53,12 @@ pub async fn count(txn: &Txn, user_id: Uuid, purpose: CodePurpose) -> Result<()>
     let gone = || identity::service::refusal(ErrorCode::WrongCode, "code");
     counted.await.map_err(|error| Error::from(error).on_gone(gone()))?;
     Ok(())
+}
+
+/// Whether there were any for this person, as a part of a statement.
+pub fn exist(user_id: Uuid) -> SimpleExpr {
+    let theirs = failure::Entity::find().select_only().column(failure::Column::UserId);
+    Expr::exists(theirs.filter(failure::Column::UserId.eq(user_id)).into_query())
 }
 
 /// A right code of this kind.

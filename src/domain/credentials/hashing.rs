@@ -30,28 +30,32 @@ pub struct Hasher {
     room: Arc<Semaphore>,
     /// Of no password: verified in place of a hash that does not exist, so that both take the same time.
     nobody: String,
+    patience: Duration,
 }
 
 /// After so long, a hash is taken for one whose thread gets no turn: it takes a quarter of it.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many may wait for a core, for each that computes.
 const WAITING_PER_CORE: usize = 8;
+/// Who would wait longer for a core comes back instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 impl Hasher {
-    pub fn new(cost: u32, shortest: u8) -> Arc<Self> {
+    pub fn new(cost: u32, shortest: u8) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Arc::new(Self {
+        Self {
             cost,
             shortest: usize::from(shortest),
             cores: Arc::new(Semaphore::new(cores)),
             steady: Arc::new(Semaphore::new(1)),
             room: Arc::new(Semaphore::new(cores * (1 + WAITING_PER_CORE))),
             nobody: format!("$2b${cost:02}$......................{}", ".".repeat(31)),
-        })
+            patience: PATIENCE,
+        }
     }
 
-    pub async fn hash(self: &Arc<Self>, password: &str, random: &dyn Random) -> Result<Secret> {
+    pub async fn hash(&self, password: &str, random: &dyn Random) -> Result<Secret> {
         let mut salt = [0; 16];
         random.fill(&mut salt);
         let (cost, password) = (self.cost, password.to_owned());
@@ -61,7 +65,7 @@ impl Hasher {
     }
 
     /// Whether this is the password. Without a hash it never is, but that takes as long to find out.
-    pub async fn verify(self: &Arc<Self>, password: &str, hash: Option<&Secret>) -> Result<bool> {
+    pub async fn verify(&self, password: &str, hash: Option<&Secret>) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash
             .and_then(|hash| String::from_utf8(hash.0.clone()).ok())
@@ -88,15 +92,15 @@ impl Hasher {
     }
 
     /// Judges a password in the pool, too: it costs as much as a hash at a lower setting.
-    pub async fn judge(
-        self: &Arc<Self>,
-        field: &'static str,
-        password: &str,
-        own: Vec<String>,
-    ) -> Result<()> {
+    pub async fn judge(&self, field: &'static str, password: &str, own: Vec<String>) -> Result<()> {
         policy::check_length(field, password, self.shortest)?;
         let password = password.to_owned();
         self.compute(move || policy::judge(field, &password, &own)).await?.map_err(Error::from)
+    }
+
+    /// Whether there is room for one more, before anything is done for a request that would be turned away.
+    pub fn has_room(&self) -> Result<()> {
+        if self.room.available_permits() > 0 { Ok(()) } else { Err(Error::overloaded(RETRY_AFTER)) }
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl Fn() -> T + Send + Sync + 'static) -> Result<T> {
@@ -104,13 +108,14 @@ impl Hasher {
             TryAcquireError::NoPermits => Error::overloaded(RETRY_AFTER),
             TryAcquireError::Closed => Error::internal("the hashing pool is closed"),
         })?;
-        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(Error::internal)?;
+        let core = timeout(LONGEST_WAIT, Arc::clone(&self.cores).acquire_owned()).await;
+        let core = core.map_err(|_| Error::overloaded(RETRY_AFTER))?.map_err(Error::internal)?;
         let work = Arc::new(work);
         // The permits go with the work: whoever hangs up in the middle does not make room for another.
         let held = (core, place);
         let Ok(steady) = Arc::clone(&self.steady).try_acquire_owned() else {
             let mut told = begin(Step::Aside, &work, held)?;
-            if let Ok(done) = timeout(PATIENCE, &mut told).await {
+            if let Ok(done) = timeout(self.patience, &mut told).await {
                 return done.map_err(Error::internal);
             }
             // It may be that its thread never gets a turn. The other one does.
@@ -189,6 +194,11 @@ impl Step {
 mod tests {
     use super::*;
     use crate::crypto::SystemRandomness;
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
 
     #[tokio::test]
     async fn only_the_whole_password_verifies() {
@@ -224,6 +234,28 @@ mod tests {
         assert!(futures_util::poll!(hashing.as_mut()).is_pending());
         drop(hashing);
         assert_eq!(hasher.cores.available_permits(), free - 1, "the hash goes on, and its core is taken");
+    }
+
+    #[tokio::test]
+    async fn what_gets_no_turn_is_done_by_the_thread_that_always_gets_one() {
+        let hasher = Hasher { patience: Duration::ZERO, ..Hasher::new(4, 8) };
+        let taken = Arc::clone(&hasher.steady).try_acquire_owned().unwrap();
+        let (say, heard) = mpsc::channel();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let (say, wait, calls) = (Mutex::new(say), Mutex::new(wait), AtomicUsize::new(0));
+        let mut work = Box::pin(hasher.compute(move || {
+            let call = calls.fetch_add(1, Ordering::Relaxed);
+            if call == 0 {
+                say.lock().unwrap().send(()).unwrap();
+                let _ = wait.lock().unwrap().recv();
+            }
+            call
+        }));
+        assert!(futures_util::poll!(work.as_mut()).is_pending());
+        heard.recv().unwrap();
+        drop(taken);
+        assert_eq!(work.await.unwrap(), 1, "the first call is stuck still");
+        drop(go_on);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use entity::{Secret, Timestamp, password};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -123,7 +123,21 @@ pub async fn forget_failures(txn: &Txn, user_id: Uuid) -> Result<()> {
     failures::end_all(txn, user_id).await
 }
 
-/// When the password was set; `None` for who has none.
-pub async fn changed_at<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<Timestamp>> {
-    Ok(password::Entity::find_by_id(user_id).one(db).await?.map(|row| row.changed_at))
+/// What became of a password so far.
+pub struct Past {
+    pub changed_at: Timestamp,
+    /// At the password, or at a code of the same person: [`forget_failures`] ends it.
+    pub guessed_at: bool,
+}
+
+/// `None` for who has none.
+pub async fn past(txn: &Txn, user_id: Uuid) -> Result<Option<Past>> {
+    let row: Option<(Timestamp, bool)> = password::Entity::find_by_id(user_id)
+        .select_only()
+        .column(password::Column::ChangedAt)
+        .expr(password::Column::Failures.gt(0).or(failures::exist(user_id)))
+        .into_tuple()
+        .one(&**txn)
+        .await?;
+    Ok(row.map(|(changed_at, guessed_at)| Past { changed_at, guessed_at }))
 }

@@ -131,15 +131,13 @@ pub async fn claim(app: &App, worker: &str, limit: u64) -> Result<Vec<Claimed>> 
         // Two instances that look at the same moment take different rows instead of waiting for each other.
         next.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
-    let txn = app.db.begin().await?;
     let mut rows = job::Entity::update_many()
         .col_expr(job::Column::LockedUntil, Expr::value(now.plus(LEASE)))
         .col_expr(job::Column::LockedBy, Expr::value(worker))
         .col_expr(job::Column::Attempts, Expr::col(job::Column::Attempts).add(1))
         .filter(job::Column::Id.in_subquery(next))
-        .exec_with_returning(&*txn)
+        .exec_with_returning(app.db.alone())
         .await?;
-    txn.commit().await?;
     // In the order in which they came, so that mails come in the order of what they tell.
     rows.sort_by_key(|row| (row.run_at, row.id));
     Ok(rows
@@ -181,10 +179,9 @@ impl Claimed {
 }
 
 pub async fn complete(app: &App, claimed: &Claimed) -> Result<()> {
-    let txn = app.db.begin().await?;
     let ours = job::Entity::delete_many().filter(job::Column::Id.eq(claimed.id));
-    ours.filter(job::Column::LockedBy.eq(&claimed.worker)).exec(&*txn).await?;
-    txn.commit().await
+    ours.filter(job::Column::LockedBy.eq(&claimed.worker)).exec(app.db.alone()).await?;
+    Ok(())
 }
 
 /// Puts the job back for later, or among the dead. Says whether it is dead now.
@@ -193,7 +190,6 @@ pub async fn fail(app: &App, claimed: &Claimed, error: &str) -> Result<bool> {
     let dead = claimed.attempts >= claimed.max_attempts;
     let state = if dead { job::JobState::Dead } else { job::JobState::Queued };
     let run_at = now.plus(wait_after(claimed.attempts, app.random.as_ref()));
-    let txn = app.db.begin().await?;
     job::Entity::update_many()
         .col_expr(job::Column::State, Expr::value(state))
         .col_expr(job::Column::RunAt, Expr::value(run_at))
@@ -201,9 +197,8 @@ pub async fn fail(app: &App, claimed: &Claimed, error: &str) -> Result<bool> {
         .col_expr(job::Column::LastError, Expr::value(error))
         .filter(job::Column::Id.eq(claimed.id))
         .filter(job::Column::LockedBy.eq(&claimed.worker))
-        .exec(&*txn)
+        .exec(app.db.alone())
         .await?;
-    txn.commit().await?;
     Ok(dead)
 }
 

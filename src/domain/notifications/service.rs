@@ -115,15 +115,14 @@ pub async fn deliver(ctx: &Ctx, id: Uuid) -> Result<()> {
         Channel::Email => ctx.app.mailer.send(outgoing).await?,
         Channel::Sms => ctx.app.texter.send(outgoing).await?,
     }
-    let txn = ctx.app.db.begin().await?;
     notification::Entity::update_many()
         .col_expr(notification::Column::State, Expr::value(notification::NotificationState::Sent))
         .col_expr(notification::Column::Sealed, Expr::value(None::<entity::Secret>))
         .col_expr(notification::Column::SentAt, Expr::value(at))
         .filter(notification::Column::Id.eq(id))
-        .exec(&*txn)
+        .exec(ctx.app.db.alone())
         .await?;
-    txn.commit().await
+    Ok(())
 }
 
 /// What waits to be mailed to this address, to nobody in particular, is not sent any more. Only what it says tells to

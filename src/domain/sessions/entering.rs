@@ -93,17 +93,25 @@ pub fn judge_device(device: Option<&str>) -> Result<()> {
     }
 }
 
+/// An account that is held until the transaction ends.
+pub struct Held {
+    pub user: user::Model,
+    /// Somebody may have guessed at the password or at a code before.
+    guessed_at: bool,
+}
+
 /// The account, held, if what was proved is still worth something. Proving takes a while, and in the meantime a new
 /// password may have ended all that the old one opened.
-pub async fn hold(txn: &Txn, user_id: Uuid, since: Timestamp) -> Result<user::Model> {
+pub async fn hold(txn: &Txn, user_id: Uuid, since: Timestamp) -> Result<Held> {
     let too_late = || Fault::new(ErrorCode::WrongCredentials, &[], "The name or the password is wrong.");
     let user = identity::service::hold(txn, user_id).await?.ok_or_else(too_late)?;
     if user.status != UserStatus::Active {
         return Err(Fault::new(ErrorCode::Inactive, &[], "This account is deactivated.").into());
     }
-    match passwords::changed_at(&**txn, user_id).await? {
-        Some(changed_at) if changed_at > since => Err(too_late().into()),
-        _ => Ok(user),
+    match passwords::past(txn, user_id).await? {
+        Some(past) if past.changed_at > since => Err(too_late().into()),
+        Some(past) => Ok(Held { user, guessed_at: past.guessed_at }),
+        None => Ok(Held { user, guessed_at: true }),
     }
 }
 
@@ -123,7 +131,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     keys::look(&ctx.app).await?;
     let ctx = &ctx.acting_as(Actor::User(Arc::clone(&signed_in)));
     let txn = ctx.app.db.begin().await?;
-    let user = hold(&txn, user.id, since).await?;
+    let Held { user, guessed_at } = hold(&txn, user.id, since).await?;
     applications::service::require_active(&*txn, application_id).await?;
     let shown = device_token;
     let device_token = devices::remember(&txn, ctx, &user, application_id, device.as_deref(), shown).await?;
@@ -144,7 +152,9 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     }
     .insert(&*txn)
     .await?;
-    passwords::forget_failures(&txn, user.id).await?;
+    if guessed_at {
+        passwords::forget_failures(&txn, user.id).await?;
+    }
     let tokens = refreshing::hand_out(&txn, ctx, &signed_in, ctx.new_id(), session.idle_expires_at).await?;
     let user = identity::service::note_login(&txn, ctx, user, application_id).await?;
     let started = NewEvent::of(EventType::SessionStarted)

@@ -50,6 +50,7 @@ pub struct Login {
 /// account is told so.
 pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     let Login { identifier, password, application_id, device, device_token } = login;
+    ctx.app.hasher.has_room()?;
     let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
