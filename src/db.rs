@@ -122,14 +122,17 @@ impl Db {
                         |error| Error::internal(format!("{} cannot be made: {error}", folder.display())),
                     )?;
                 }
-                let url = format!("sqlite://{}", path.display());
-                let mut writer = ConnectOptions::new(&url);
+                // The path as it is, and not as a part of an address: there `%20` would be another name.
+                let file = path.clone();
+                let durable = move |options| durable(options).filename(&file);
+                let writing = durable.clone();
+                let mut writer = ConnectOptions::new("sqlite://denizen.db");
                 writer
                     .max_connections(1)
                     .min_connections(1)
-                    .map_sqlx_sqlite_opts(|o| durable(o).create_if_missing(true));
+                    .map_sqlx_sqlite_opts(move |options| writing(options).create_if_missing(true));
                 let write = connect(writer).await?;
-                let mut readers = ConnectOptions::new(&url);
+                let mut readers = ConnectOptions::new("sqlite://denizen.db");
                 readers.max_connections(config.database_connections).map_sqlx_sqlite_opts(durable);
                 (connect(readers).await?, write)
             }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -34,6 +37,8 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
     let mut under_way = JoinSet::new();
     // Whether as many were taken at the last look as there was room for.
     let mut full = false;
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let called = tokio::select! {
             () = stop.cancelled() => break,
@@ -44,13 +49,13 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
                 }
                 false
             }
-            () = tokio::time::sleep(LOOK_EVERY) => false,
+            _ = looks.tick() => false,
         };
         let free = AT_ONCE.saturating_sub(under_way.len() as u64);
         let taken = timeout(TIME_LIMIT, take(&app, free, called)).await;
         match taken.unwrap_or_else(|_| Err(Error::internal("the database does not answer"))) {
             Ok(claimed) => {
-                full = claimed.len() as u64 == free;
+                full = claimed.len() as u64 >= free;
                 for job in claimed {
                     under_way.spawn(carry_out(Arc::clone(&app), job));
                 }

@@ -7,7 +7,7 @@
 
 use std::{
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, TryLockError},
     time::Duration,
 };
 
@@ -37,7 +37,11 @@ impl Here {
         statement: &Statement,
         each: &mut impl FnMut(Row<'_>) -> Result<(), DbErr>,
     ) -> Option<Result<(), DbErr>> {
-        let place = self.0.iter().find_map(|place| place.try_lock().ok())?;
+        let place = self.0.iter().find_map(|place| match place.try_lock() {
+            Ok(place) => Some(place),
+            Err(TryLockError::Poisoned(place)) => Some(place.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        })?;
         let mut prepared = place.as_ref()?.prepare_cached(&statement.sql).ok()?;
         for (place, value) in statement.values.iter().flat_map(|values| &values.0).enumerate() {
             prepared.raw_bind_parameter(place + 1, Parameter(value)).ok()?;

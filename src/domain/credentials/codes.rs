@@ -278,9 +278,7 @@ pub async fn check_code(
     let same = hash.is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
     let in_time = open.as_ref().is_some_and(|row| row.expires_at > ctx.now());
     let counted = count_try(&txn, if in_time { id } else { Uuid::nil() }).await?;
-    if !counted {
-        limits::leave_a_trace(&txn, ctx).await?;
-    }
+    limits::leave_a_trace(&txn, ctx).await?;
     let whose = if counted { user_id } else { Uuid::nil() };
     let right = is_worth(&txn, ctx, whose, purpose, same && counted).await?;
     txn.commit().await?;

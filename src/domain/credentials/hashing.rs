@@ -8,7 +8,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use entity::Secret;
 use tokio::{
-    sync::{Semaphore, TryAcquireError, oneshot},
+    sync::{AcquireError, Semaphore, TryAcquireError, oneshot},
     time::timeout,
 };
 
@@ -22,10 +22,10 @@ pub struct Hasher {
     cost: u32,
     /// How many characters a new password needs.
     shortest: usize,
-    /// One permit per hash that may be computed at once.
-    cores: Arc<Semaphore>,
     /// The one permit for the thread that gets a turn whatever else runs.
     steady: Arc<Semaphore>,
+    /// One permit for each of the others: with that one, they are as many as cores.
+    aside: Arc<Semaphore>,
     /// One permit per request that may be in here, waiting ones included.
     room: Arc<Semaphore>,
     /// Of no password: verified in place of a hash that does not exist, so that both take the same time.
@@ -47,8 +47,8 @@ impl Hasher {
         Self {
             cost,
             shortest: usize::from(shortest),
-            cores: Arc::new(Semaphore::new(cores)),
             steady: Arc::new(Semaphore::new(1)),
+            aside: Arc::new(Semaphore::new(cores - 1)),
             room: Arc::new(Semaphore::new(cores * (1 + WAITING_PER_CORE))),
             nobody: format!("$2b${cost:02}$......................{}", ".".repeat(31)),
             patience: PATIENCE,
@@ -108,13 +108,18 @@ impl Hasher {
             TryAcquireError::NoPermits => Error::overloaded(RETRY_AFTER),
             TryAcquireError::Closed => Error::internal("the hashing pool is closed"),
         })?;
-        let core = timeout(LONGEST_WAIT, Arc::clone(&self.cores).acquire_owned()).await;
-        let core = core.map_err(|_| Error::overloaded(RETRY_AFTER))?.map_err(Error::internal)?;
         let work = Arc::new(work);
+        let core = async {
+            tokio::select! {
+                biased;
+                steady = Arc::clone(&self.steady).acquire_owned() => steady.map(|core| (core, Step::Back)),
+                aside = Arc::clone(&self.aside).acquire_owned() => aside.map(|core| (core, Step::Aside)),
+            }
+        };
+        let (core, step) = in_time(core).await?;
         // The permits go with the work: whoever hangs up in the middle does not make room for another.
-        let held = (core, place);
-        let Ok(steady) = Arc::clone(&self.steady).try_acquire_owned() else {
-            let mut told = begin(Step::Aside, &work, held)?;
+        let mut told = begin(step, &work, (core, place))?;
+        if matches!(step, Step::Aside) {
             if let Ok(done) = timeout(self.patience, &mut told).await {
                 return done.map_err(Error::internal);
             }
@@ -123,8 +128,8 @@ impl Hasher {
                 done = &mut told => done.map_err(Error::internal),
                 done = self.again(&work) => done,
             };
-        };
-        begin(Step::Back, &work, (held, steady))?.await.map_err(Error::internal)
+        }
+        told.await.map_err(Error::internal)
     }
 
     /// Does the work once more, on the thread that always gets a turn.
@@ -132,9 +137,14 @@ impl Hasher {
         &self,
         work: &Arc<impl Fn() -> T + Send + Sync + 'static>,
     ) -> Result<T> {
-        let steady = Arc::clone(&self.steady).acquire_owned().await.map_err(Error::internal)?;
+        let steady = in_time(Arc::clone(&self.steady).acquire_owned()).await?;
         begin(Step::Back, work, steady)?.await.map_err(Error::internal)
     }
+}
+
+async fn in_time<T>(turn: impl Future<Output = std::result::Result<T, AcquireError>>) -> Result<T> {
+    let turn = timeout(LONGEST_WAIT, turn).await.map_err(|_| Error::overloaded(RETRY_AFTER))?;
+    turn.map_err(Error::internal)
 }
 
 /// Begins the work on a thread that is made for it, and keeps what is held until it is done.
@@ -228,17 +238,17 @@ mod tests {
     #[tokio::test]
     async fn whoever_hangs_up_makes_no_room_for_another() {
         let hasher = Hasher::new(10, 8);
-        let free = hasher.cores.available_permits();
         let random = SystemRandomness::default();
         let mut hashing = Box::pin(hasher.hash("password", &random));
         assert!(futures_util::poll!(hashing.as_mut()).is_pending());
         drop(hashing);
-        assert_eq!(hasher.cores.available_permits(), free - 1, "the hash goes on, and its core is taken");
+        assert_eq!(hasher.steady.available_permits(), 0, "the hash goes on, and its core is taken");
     }
 
     #[tokio::test]
     async fn what_gets_no_turn_is_done_by_the_thread_that_always_gets_one() {
-        let hasher = Hasher { patience: Duration::ZERO, ..Hasher::new(4, 8) };
+        let aside = Arc::new(Semaphore::new(1));
+        let hasher = Hasher { patience: Duration::ZERO, aside, ..Hasher::new(4, 8) };
         let taken = Arc::clone(&hasher.steady).try_acquire_owned().unwrap();
         let (say, heard) = mpsc::channel();
         let (go_on, wait) = mpsc::channel::<()>();

@@ -180,11 +180,10 @@ pub async fn record_all(txn: &Txn, ctx: &Ctx, mut events: Vec<NewEvent>) -> Resu
     Ok(())
 }
 
-/// The statements that an event takes besides its own when it has happened to somebody, asked for nobody.
+/// What an event takes besides its own statement when it has happened to somebody, done for nobody.
 pub async fn look_for_nobody(txn: &Txn) -> Result<()> {
-    let nobody = Uuid::nil();
-    orgs::service::primary_places(txn, &[nobody]).await?;
-    event_target::Entity::delete_many().filter(event_target::Column::EventId.eq(nobody)).exec(&**txn).await?;
+    let nothing = event_target::Entity::delete_many().filter(event_target::Column::EventId.eq(Uuid::nil()));
+    nothing.exec(&**txn).await?;
     Ok(())
 }
 

@@ -25,34 +25,8 @@ pub use super::{
 };
 use crate::{context::Ctx, db::Txn, error::Result};
 
-/// Whom a login means: by a proved address or number, or by the user name. Sees everybody, so it is for proving only.
-pub async fn find_by_identifier(ctx: &Ctx, identifier: &str) -> Result<Option<user::Model>> {
-    let db = ctx.app.db.read();
-    let key = names::name_key(identifier);
-    if let Some(email) = names::email(identifier) {
-        let proved = user::Entity::find()
-            .filter(user::Column::EmailKey.eq(email.key))
-            .filter(user::Column::EmailVerifiedAt.is_not_null())
-            .one(db)
-            .await?;
-        if proved.is_some() {
-            return Ok(proved);
-        }
-    }
-    if let Some(number) = names::phone(identifier) {
-        let proved = user::Entity::find()
-            .filter(user::Column::PhoneKey.eq(number))
-            .filter(user::Column::PhoneVerifiedAt.is_not_null())
-            .one(db)
-            .await?;
-        if proved.is_some() {
-            return Ok(proved);
-        }
-    }
-    Ok(user::Entity::find().filter(user::Column::UserNameKey.eq(&key)).one(db).await?)
-}
-
-/// The same in one statement, whoever is meant and whether there is anybody: for what must not be told by time.
+/// Whom the identifier means: a name, a proved address or a proved number. One statement, whoever is meant and whether there is
+/// anybody: time does not tell.
 pub async fn named_by(ctx: &Ctx, identifier: &str) -> Result<Option<user::Model>> {
     let mut which = Condition::any().add(user::Column::UserNameKey.eq(names::name_key(identifier)));
     let email = names::email(identifier).map(|email| email.key);

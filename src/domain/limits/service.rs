@@ -66,7 +66,7 @@ pub async fn clear(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
     ctx.app.db.execute(sql, [key(rule, subject).into()]).await.map(drop)
 }
 
-/// Writes a row that bounds nothing and is soon swept: so that a transaction that has nothing to write takes as long as
+/// Writes a row that bounds nothing and is soon swept: so that a transaction that has nothing else to write takes as long as
 /// one that has.
 pub async fn leave_a_trace(txn: &Txn, ctx: &Ctx) -> Result<()> {
     let key = Set(key(&rules::TOLD, &ctx.new_id().to_string()));

@@ -54,14 +54,12 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
-    let user = identity::service::find_by_identifier(ctx, &identifier).await?;
+    let user = identity::service::named_by(ctx, &identifier).await?;
     let guess = Guess::at(ctx, &identifier, user.as_ref(), device_token.as_deref()).await?;
     let user_id = user.as_ref().map(|user| user.id);
     guess.take(ctx, user_id).await?;
-    let found = match user_id {
-        Some(id) => passwords::hash_and_state(ctx.app.db.read(), id).await?,
-        None => None,
-    };
+    // Nobody's is looked for as well: time does not tell.
+    let found = passwords::hash_and_state(ctx.app.db.read(), user_id.unwrap_or_default()).await?;
     let (hash, state) = found.unzip();
     let worn_out = guess.is_worn_out(ctx, state);
     let right = match ctx.app.hasher.verify(&password, hash.as_ref()).await {

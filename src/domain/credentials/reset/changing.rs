@@ -36,13 +36,14 @@ pub async fn change_password(ctx: &Ctx, change: NewPassword) -> Result<user::Mod
     let old = old.ok_or_else(wrong)?;
     let txn = ctx.app.db.begin().await?;
     identity::hold(&txn, me.user_id).await?;
+    // Codes before what counts wrong ones, as whoever shows a code holds them: the other way round, each would wait for the other.
+    codes::end_all(&txn, ctx, &[me.user_id]).await?;
     // Somebody who set another one meanwhile, as by a mailed link, has the last word.
     if !passwords::replace(&txn, ctx, me.user_id, &old, hash).await? {
         return Err(wrong().into());
     }
     let ended = sessions::end_others(&txn, ctx, me.user_id, "password_changed").await?;
     sessions::forget_devices(&txn, me.user_id).await?;
-    codes::end_all(&txn, ctx, &[me.user_id]).await?;
     let event = NewEvent::of(EventType::PasswordChanged).on(Kind::User, me.user_id);
     log::record(&txn, ctx, event).await?;
     super::tell(&txn, ctx, &user, me.application_id).await?;

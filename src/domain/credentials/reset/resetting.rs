@@ -45,11 +45,12 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     identity::hold(&txn, user.id).await?;
     // What ends the codes of an account (another address, its closing) ends this one: that it is spent here, decides.
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
+    // Before what counts wrong ones, as whoever shows a code holds them.
+    codes::end_all(&txn, ctx, &[user.id]).await?;
     // What was mailed came back.
     identity::prove_mailbox(&txn, ctx, user.id, &names::name_key(&spent.target)).await?;
     applications::release(&txn, ctx, user.id).await?;
     passwords::set(&txn, ctx, user.id, hash).await?;
-    codes::end_all(&txn, ctx, &[user.id]).await?;
     undoing::undo_young(&txn, ctx, &user).await?;
     sessions::end_all(&txn, ctx, &[user.id], "password_reset").await?;
     sessions::forget_devices(&txn, user.id).await?;
