@@ -26,7 +26,7 @@ pub use super::{
 use crate::{context::Ctx, db::Txn, error::Result};
 
 /// Whom the identifier means: a name, a proved address or a proved number. One statement, whoever is meant and whether there is
-/// anybody: time does not tell.
+/// anybody: time does not tell. Sees everybody, so it is for proving only.
 pub async fn named_by(ctx: &Ctx, identifier: &str) -> Result<Option<user::Model>> {
     let mut which = Condition::any().add(user::Column::UserNameKey.eq(names::name_key(identifier)));
     let email = names::email(identifier).map(|email| email.key);
