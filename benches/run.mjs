@@ -212,7 +212,7 @@ async function hashing(server) {
   await loginsInTurn(server, 2);
   const times = quick ? 1 : 5;
   const tell = (taken) => say(`Q4: ${Object.entries(taken).map(([peer, { rate }]) => `${peer} ${rate.toFixed(1)}/s`).join(', ')}`);
-  // Longer than the rest: what is under way at the end of the window does not count.
+  // Longer than the rest: a login takes long, and the first two seconds do not count.
   const { measured } = await inTurns(times, { raw, logins: () => loginsInTurn(server, 2 * long) }, tell);
   row('Q4: logins against raw bcrypt on all cores', ratio(measured.logins, measured.raw, ({ rate }) => rate), '≥ 0.95');
 

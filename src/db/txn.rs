@@ -1,4 +1,4 @@
-//! The transaction that every write goes through.
+//! The transaction that every write goes through, unless it is a single statement (`Db::alone`).
 
 use std::{
     collections::BTreeSet,
