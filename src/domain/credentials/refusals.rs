@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     context::Ctx,
+    db::Txn,
     domain::{
         events::log::{self, EventType, NewEvent},
         limits::{
@@ -22,16 +23,21 @@ use crate::{
 /// Somebody was refused, or nobody: time does not tell.
 pub async fn note(ctx: &Ctx, user_id: Option<Uuid>, what: impl Into<Option<Json>>) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
+    record(&txn, ctx, user_id, what.into()).await?;
+    txn.commit().await
+}
+
+/// The same, together with what else is written of it.
+pub async fn record(txn: &Txn, ctx: &Ctx, user_id: Option<Uuid>, what: Option<Json>) -> Result<()> {
     let mut event = NewEvent::of(EventType::SessionRefused);
-    if let Some(what) = what.into() {
+    if let Some(what) = what {
         event = event.with(what);
     }
     match user_id {
         Some(id) => event = event.on(Kind::User, id),
-        None => log::look_for_nobody(&txn).await?,
+        None => log::look_for_nobody(txn).await?,
     }
-    log::record(&txn, ctx, event).await?;
-    txn.commit().await
+    log::record(txn, ctx, event).await
 }
 
 /// One more attempt of this person, or the fault that says when.

@@ -24,7 +24,6 @@ use crate::{
     domain::{
         api_keys, applications,
         credentials::{passwords, refusals},
-        events::log::{self, EventType, NewEvent},
         identity::{self, names},
         limits::{
             rules::{self, Rule},
@@ -32,7 +31,6 @@ use crate::{
         },
     },
     error::{ErrorCode, Fault, Result},
-    ids::Kind,
 };
 
 pub struct Login {
@@ -148,15 +146,8 @@ impl Guess {
         if self.is_strangers() {
             passwords::count_failure(&txn, user_id).await?;
         }
-        let mut event = NewEvent::of(EventType::SessionRefused);
-        match user_id {
-            Some(id) => event = event.on(Kind::User, id),
-            None => log::look_for_nobody(&txn).await?,
-        }
-        if worn_out {
-            event = event.with(json!({ "limit": "failures-in-a-row" }));
-        }
-        log::record(&txn, ctx, event).await?;
+        let what = worn_out.then(|| json!({ "limit": "failures-in-a-row" }));
+        refusals::record(&txn, ctx, user_id, what).await?;
         txn.commit().await
     }
 
