@@ -189,7 +189,7 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
     greet(&app, admin_password.as_deref())?;
     let working = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
     let pace = server::Pace { connections: app.config.server.max_connections, ..server::Pace::default() };
-    server::serve(listener, http::router(Arc::clone(&app)), pace, stop.clone()).await;
+    server::serve(listener, http::Front::new(Arc::clone(&app)), pace, stop.clone()).await;
     stop.cancel();
     // What the worker still has in hand comes back when its claim runs out.
     let given_up = working.abort_handle();

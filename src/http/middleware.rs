@@ -7,10 +7,9 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
-    extract::{ConnectInfo, MatchedPath, Request, State},
+    extract::{ConnectInfo, MatchedPath, Request},
     http::{HeaderMap, HeaderName, HeaderValue, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn},
     response::Response,
 };
 
@@ -21,21 +20,36 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Names the application of requests whose input does not.
 const APPLICATION: HeaderName = HeaderName::from_static("x-application-id");
 
-pub fn around(routes: Router, app: Arc<App>) -> Router {
-    routes.layer(from_fn_with_state(app, watch))
+/// Answers tell which of these routes they come from.
+pub fn tell_routes(routes: Router) -> Router {
+    routes.layer(from_fn(async |request: Request, next: Next| {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let mut response = next.run(request).await;
+        response.extensions_mut().insert(route);
+        response
+    }))
 }
 
-async fn watch(State(app): State<Arc<App>>, mut request: Request<Body>, next: Next) -> Response {
+/// Watches over what answers a request. If no route is named, the answer tells it.
+pub async fn watch<F>(
+    app: &App,
+    mut request: Request,
+    route: Option<&str>,
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let begun = app.clock.now();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-    let info = Arc::new(origin(&app, request.headers(), peer));
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let route = route.unwrap_or_else(|| "none".to_owned());
+    let info = Arc::new(origin(app, request.headers(), peer));
     let method = request.method().clone();
     request.extensions_mut().insert(Arc::clone(&info));
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
+    let told = response.extensions_mut().remove::<Option<MatchedPath>>().flatten();
+    let route = route.or(told.as_ref().map(MatchedPath::as_str)).unwrap_or("none");
     let (status, took) = (response.status().as_u16(), app.clock.now().since(begun));
-    app.metrics.answered(&route, status, took);
+    app.metrics.answered(route, status, took);
     let request_id = info.id.as_deref().unwrap_or_default();
     tracing::info!(
         target: "denizen::http", %method, route, status, ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

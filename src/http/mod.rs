@@ -14,25 +14,80 @@ mod seats;
 pub mod server;
 mod well_known;
 
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
     Router,
-    extract::State,
-    routing::{any, get},
+    extract::{Request, State},
+    response::Response,
+    routing::get,
 };
 use door::Door;
+use origins::Origins;
+use tower::{Service, ServiceExt as _};
 
 use crate::app::App;
 
+const GRAPHQL: &str = "/graphql";
+
 /// All that the service answers.
-pub fn router(app: Arc<App>) -> Router {
-    let origins = origins::Origins::of(&app);
-    let door = Door::new(Arc::clone(&app), origins.clone());
-    let graphql = any(move |request| {
-        let (origins, door) = (origins.clone(), door.clone());
-        async move { origins::share(&origins, request, |request| graphql::handle(State(door), request)).await }
-    });
+#[derive(Clone)]
+pub struct Front(Arc<Behind>);
+
+struct Behind {
+    app: Arc<App>,
+    origins: Origins,
+    door: Door,
+    routes: Router,
+}
+
+impl Front {
+    pub fn new(app: Arc<App>) -> Self {
+        let origins = Origins::of(&app);
+        let door = Door::new(Arc::clone(&app), origins.clone());
+        let routes = routes(&app);
+        Self(Arc::new(Behind { app, origins, door, routes }))
+    }
+
+    async fn answer(self, request: Request) -> Response {
+        let Behind { app, origins, door, routes } = &*self.0;
+        // Nearly everything comes here: it does not look for its way first.
+        if request.uri().path() == GRAPHQL {
+            let answer = |request| {
+                origins::share(origins, request, |request| graphql::handle(State(door.clone()), request))
+            };
+            return middleware::watch(app, request, Some(GRAPHQL), answer).await;
+        }
+        let answer = |request| async {
+            let Ok(response) = routes.clone().oneshot(request).await;
+            response
+        };
+        middleware::watch(app, request, None, answer).await
+    }
+}
+
+impl Service<Request> for Front {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let front = self.clone();
+        Box::pin(async move { Ok(front.answer(request).await) })
+    }
+}
+
+/// Everything but the API.
+fn routes(app: &Arc<App>) -> Router {
     let mut routes = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -51,5 +106,5 @@ pub fn router(app: Arc<App>) -> Router {
     if !app.config.production() {
         routes = routes.route("/dev/mailbox", get(health::mailbox));
     }
-    middleware::around(routes.with_state(Arc::clone(&app)).route("/graphql", graphql), app)
+    middleware::tell_routes(routes.with_state(Arc::clone(app)))
 }

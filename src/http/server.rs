@@ -17,7 +17,6 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::Body,
     extract::ConnectInfo,
     http::{
@@ -35,7 +34,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
+use tower::{Service, ServiceExt as _};
 
 mod hold;
 mod pace;
@@ -84,9 +83,24 @@ impl Default for Pace {
     }
 }
 
+/// Whatever answers every request.
+pub trait Answers:
+    Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// Serves until the token is cancelled. Then it accepts no more, lets requests in flight finish, and returns when they
 /// have, or when their time is up.
-pub async fn serve(listener: TcpListener, router: Router, pace: Pace, stop: CancellationToken) {
+pub async fn serve<S: Answers>(listener: TcpListener, service: S, pace: Pace, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(pace.connections));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -98,7 +112,7 @@ pub async fn serve(listener: TcpListener, router: Router, pace: Pace, stop: Canc
             place: Some(Arc::new(place)),
             tracked: Some(connections.token()),
         };
-        let connection = Connection { peer, router: router.clone(), pace: Arc::clone(&pace), hold };
+        let connection = Connection { peer, service: service.clone(), pace: Arc::clone(&pace), hold };
         let cut = cut.clone();
         tokio::spawn(async move {
             cut.run_until_cancelled(connection.serve(stream)).await;
@@ -142,14 +156,14 @@ async fn wait_after(error: &io::Error) {
     }
 }
 
-struct Connection {
+struct Connection<S> {
     peer: SocketAddr,
-    router: Router,
+    service: S,
     pace: Arc<Pace>,
     hold: Hold,
 }
 
-impl Connection {
+impl<S: Answers> Connection<S> {
     async fn serve(self, stream: TcpStream) {
         // An answer is written in one piece: waiting for more of it would only delay it.
         let _ = stream.set_nodelay(true);
@@ -158,7 +172,7 @@ impl Connection {
         let service = service_fn(|mut request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(self.hold.clone());
-            answer(self.router.clone(), self.peer, Arc::clone(&self.pace), request)
+            answer(self.service.clone(), self.peer, Arc::clone(&self.pace), request)
         });
         let stream = PacedStream::new(stream, self.pace.write_pause);
         let connection = http1::Builder::new()
@@ -205,7 +219,7 @@ fn keep_an_eye_on(stream: &TcpStream) {
 fn keep_an_eye_on(_: &TcpStream) {}
 
 async fn answer(
-    router: Router,
+    service: impl Answers,
     peer: SocketAddr,
     pace: Arc<Pace>,
     request: Request<Incoming>,
@@ -213,7 +227,7 @@ async fn answer(
     let mut request = request.map(|body| Body::new(PacedBody::new(body, pace.body_pause, pace.body)));
     request.extensions_mut().insert(ConnectInfo(peer));
     // A panic is a bug of ours; it takes nobody else's request with it, and this one gets its answer.
-    let answered = timeout(pace.request, AssertUnwindSafe(router.oneshot(request)).catch_unwind()).await;
+    let answered = timeout(pace.request, AssertUnwindSafe(service.oneshot(request)).catch_unwind()).await;
     Ok(match answered {
         Ok(Ok(Ok(response))) => response,
         Ok(Err(_)) => {

@@ -75,8 +75,8 @@ async fn sockets_beyond_the_bound_are_closed_with_a_code_that_says_later() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let stop = CancellationToken::new();
-    let router = denizen::http::router(std::sync::Arc::clone(&world.app));
-    let server = tokio::spawn(serve(listener, router, Pace::default(), stop.clone()));
+    let front = denizen::http::Front::new(std::sync::Arc::clone(&world.app));
+    let server = tokio::spawn(serve(listener, front, Pace::default(), stop.clone()));
 
     let (first, acknowledged) = begin(address, &token).await;
     assert!(acknowledged.to_string().contains("connection_ack"), "{acknowledged}");

@@ -1,6 +1,7 @@
 //! The server over a real socket, with clocks that run fast.
 
 use axum::{
+    Router,
     extract::Request as AxumRequest,
     response::IntoResponse,
     routing::{any, get},

@@ -3,19 +3,19 @@
 use std::net::SocketAddr;
 
 use axum::{
-    Router,
     body::Body,
     extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode, header},
     response::Response,
 };
+use denizen::http::Front;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 #[derive(Clone)]
 pub struct Client {
-    router: Router,
+    front: Front,
     pub token: Option<String>,
     headers: Vec<(String, String)>,
 }
@@ -30,8 +30,8 @@ pub struct Answer {
 }
 
 impl Client {
-    pub fn new(router: Router) -> Self {
-        Self { router, token: None, headers: Vec::new() }
+    pub fn new(front: Front) -> Self {
+        Self { front, token: None, headers: Vec::new() }
     }
 
     pub fn with_token(&self, token: &str) -> Self {
@@ -84,7 +84,7 @@ impl Client {
             let name: header::HeaderName = name.parse().expect("a header name");
             headers.append(name, value.parse().expect("a header"));
         }
-        self.router.clone().oneshot(request).await.expect("the router never fails")
+        self.front.clone().oneshot(request).await.expect("it never fails")
     }
 }
 

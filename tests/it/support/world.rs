@@ -39,7 +39,7 @@ pub struct World {
     pub app: Arc<App>,
     pub clock: Arc<ManualClock>,
     pub backend: Backend,
-    pub router: axum::Router,
+    pub front: http::Front,
     place: Place,
 }
 
@@ -78,8 +78,8 @@ impl World {
             Sources { clock: Arc::clone(&clock) as _, random: Arc::new(SystemRandomness::default()) };
         let Started { app, .. } =
             App::start(config(&place.url, flags), sources).await.expect("the world should start");
-        let router = http::router(Arc::clone(&app));
-        Self { app, clock, backend, router, place }
+        let front = http::Front::new(Arc::clone(&app));
+        Self { app, clock, backend, front, place }
     }
 
     /// Another instance on the same database, as behind a load balancer. It shares the clock.
@@ -87,7 +87,7 @@ impl World {
         let sources =
             Sources { clock: Arc::clone(&self.clock) as _, random: Arc::new(SystemRandomness::default()) };
         let app = App::start(config(&self.place.url, &[]), sources).await.expect("another instance").app;
-        Client::new(http::router(app))
+        Client::new(http::Front::new(app))
     }
 
     pub fn pass(&self, time: Duration) {
@@ -102,7 +102,7 @@ impl World {
     }
 
     pub fn anonymous(&self) -> Client {
-        Client::new(self.router.clone())
+        Client::new(self.front.clone())
     }
 
     /// The service acting for itself.
