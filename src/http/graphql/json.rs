@@ -1,7 +1,10 @@
 //! Strict JSON: what two readers could understand differently is refused. That is objects with a key twice, numbers that
 //! no `f64` holds, lone surrogates, deep nesting (serde's own limit of 128).
 
-use std::{cell::Cell, fmt};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
 
 use async_graphql::{Name, Number, Value, indexmap::IndexMap, indexmap::map::Entry};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -15,23 +18,30 @@ pub(super) enum Unread {
 
 /// Reads one JSON text with at most so many values in it.
 pub(super) fn read(text: &[u8], most_values: usize) -> Result<Value, Unread> {
-    let left = Cell::new(Some(most_values));
+    let read = Read { left: Cell::new(Some(most_values)), names: RefCell::default() };
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Strict { left: &left }.deserialize(&mut reader);
+    let value = Strict(&read).deserialize(&mut reader);
     let value = value.and_then(|value| reader.end().map(|()| value));
-    value.map_err(|error| if left.get().is_none() { Unread::TooManyValues } else { Unread::Json(error) })
+    value.map_err(|error| if read.left.get().is_none() { Unread::TooManyValues } else { Unread::Json(error) })
 }
 
-#[derive(Clone, Copy)]
-struct Strict<'a> {
+struct Read {
     /// How many values may still come; `None` when there was one too many.
-    left: &'a Cell<Option<usize>>,
+    left: Cell<Option<usize>>,
+    /// The first few keys: the objects of a list have the same, and each is made once.
+    names: RefCell<Vec<Name>>,
 }
+
+const MOST_NAMES: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Strict<'a>(&'a Read);
 
 impl Strict<'_> {
     fn count<E: Error>(self) -> Result<(), E> {
-        self.left.set(self.left.get().and_then(|left| left.checked_sub(1)));
-        self.left.get().map(|_| ()).ok_or_else(|| E::custom("too many values"))
+        let left = &self.0.left;
+        left.set(left.get().and_then(|left| left.checked_sub(1)));
+        left.get().map(|_| ()).ok_or_else(|| E::custom("too many values"))
     }
 }
 
@@ -90,8 +100,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = IndexMap::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            match object.entry(Name::new(key)) {
+        while let Some(key) = entries.next_key_seed(Key(&self.0.names))? {
+            match object.entry(key) {
                 Entry::Occupied(_) => return Err(A::Error::custom("a key that stands twice in one object")),
                 Entry::Vacant(place) => {
                     place.insert(entries.next_value_seed(self)?);
@@ -99,5 +109,36 @@ impl<'de> Visitor<'de> for Strict<'_> {
             }
         }
         Ok(Value::Object(object))
+    }
+}
+
+/// Reads a key.
+struct Key<'a>(&'a RefCell<Vec<Name>>);
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Name;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Name, E> {
+        let mut names = self.0.borrow_mut();
+        if let Some(name) = names.iter().find(|name| name.as_str() == key) {
+            return Ok(name.clone());
+        }
+        let name = Name::new(key);
+        if names.len() < MOST_NAMES {
+            names.push(name.clone());
+        }
+        Ok(name)
     }
 }

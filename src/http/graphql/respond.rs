@@ -121,6 +121,9 @@ fn read_range(range: &str, media_type: &str) -> Option<Wish> {
     Some(Wish { quality, closeness })
 }
 
+/// So long that most answers need not move while they are written.
+const USUAL_LENGTH: usize = 1024;
+
 /// What goes back for one operation.
 #[derive(Debug)]
 pub struct Answer {
@@ -235,8 +238,9 @@ fn retry_after(error: &ServerError) -> Option<u64> {
 }
 
 fn write(status: StatusCode, headers: HeaderMap, written: &impl Serialize, format: Format) -> Response {
-    let (status, body) = match serde_json::to_vec(written) {
-        Ok(body) => (status, body),
+    let mut body = Vec::with_capacity(USUAL_LENGTH);
+    let (status, body) = match serde_json::to_writer(&mut body, written) {
+        Ok(()) => (status, body),
         Err(error) => {
             tracing::error!(%error, "an answer could not be written");
             (StatusCode::INTERNAL_SERVER_ERROR, br#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL"}}]}"#.to_vec())
