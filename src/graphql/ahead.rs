@@ -94,14 +94,18 @@ pub struct Fetching<'a> {
 impl Fetching<'_> {
     /// Takes what came with the objects if the field is selected: then what is not there, there is not.
     #[must_use]
-    pub fn take<K>(mut self, field: &str, found: HashMap<K, <Loads as Loader<K>>::Value>) -> Self
+    pub fn take<K>(
+        mut self,
+        field: &str,
+        found: impl Iterator<Item = (K, <Loads as Loader<K>>::Value)>,
+    ) -> Self
     where
         K: Send + Sync + Hash + Eq + Clone + 'static,
         Loads: Loader<K, Error = SharedError>,
         <Loads as Loader<K>>::Value: 'static,
     {
         if self.below.field(field).exists() {
-            self.taken.insert(TypeId::of::<K>(), Box::new(found));
+            self.taken.insert(TypeId::of::<K>(), Box::new(found.collect::<HashMap<_, _>>()));
         }
         self
     }

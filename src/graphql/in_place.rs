@@ -1,17 +1,25 @@
-//! Resolves an object's fields where it stands.
+//! Resolves an object's fields, and a list's items, where they stand.
 //!
 //! async-graphql puts each selected field into a box of its own, with room for the largest field of the object, so that all
-//! of them can wait at once. Most have nothing to wait for: a column that is there already. So fields without a selection
-//! of their own are resolved one after the other, in one and the same place; those that have one, and may have to fetch what
-//! they select, wait side by side in boxes as before.
+//! of them can wait at once; and each item of a list, too. Most have nothing to wait for: a column that is there already. So
+//! fields without a selection of their own are resolved one after the other, in one and the same place. Those that have one,
+//! and items of lists, begin one after the other as well; only those that then have to wait do so side by side.
+
+use std::{
+    borrow::Cow,
+    mem,
+    pin::Pin,
+    task::{Context as Waker, Poll},
+};
 
 use async_graphql::{
-    ContainerType, ContextSelectionSet, Name, Positioned, ServerResult, Value,
+    ContainerType, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
     indexmap::IndexMap,
     parser::types::{Field, Selection, SelectionSet},
+    registry::Registry,
     resolver_utils::resolve_container,
 };
-use futures_util::future::try_join_all;
+use futures_util::future::{OptionFuture, poll_fn, try_join_all};
 
 /// Comes with each request whose fields nobody watches one by one: extensions see only what async-graphql resolves itself.
 pub struct Unwatched;
@@ -20,7 +28,8 @@ pub async fn resolve<T>(ctx: &ContextSelectionSet<'_>, object: &T) -> ServerResu
 where
     T: ContainerType + Sync,
 {
-    let mut fields = Vec::with_capacity(ctx.item.node.items.len());
+    // What stands in a fragment is one of its items, and many fields.
+    let mut fields = Vec::with_capacity(ctx.item.node.items.len().max(8));
     let of_object = collect(ctx, &ctx.item.node, &object.introspection_type_name(), &mut fields);
     // A place for each; where two fields share one, their answers have to be merged.
     let mut answer: IndexMap<Name, Value> = IndexMap::with_capacity(fields.len());
@@ -31,21 +40,95 @@ where
         return Box::pin(resolve_container(ctx, object)).await;
     }
     let mut waiting = Vec::new();
+    let last = fields.len().saturating_sub(1);
     for (place, field) in fields.into_iter().enumerate() {
-        if field.node.selection_set.node.items.is_empty() {
-            let resolved = one(ctx, object, field).await?;
-            answer[place] = resolved;
-        } else {
-            waiting.push(Box::pin(async move {
-                let resolved = one(ctx, object, field).await?;
-                ServerResult::Ok((place, resolved))
-            }));
+        let alone = place == last && waiting.is_empty();
+        if alone || field.node.selection_set.node.items.is_empty() {
+            answer[place] = one(ctx, object, field).await?;
+            continue;
+        }
+        match Place::default().begin(one(ctx, object, field)).await {
+            Ok(resolved) => answer[place] = resolved?,
+            Err(waits) => waiting.push(at(place, waits)),
         }
     }
-    for (place, resolved) in try_join_all(waiting).await? {
+    for (place, resolved) in all(waiting).await? {
         answer[place] = resolved;
     }
     Ok(Value::Object(answer))
+}
+
+/// A list whose items are resolved in place.
+pub struct List<T>(pub Vec<T>);
+
+impl<T: OutputType> OutputType for List<T> {
+    fn type_name() -> Cow<'static, str> {
+        Vec::<T>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        Vec::<T>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Vec::<T>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        if ctx.data_opt::<Unwatched>().is_none() {
+            return Box::pin(self.0.resolve(ctx, field)).await;
+        }
+        let mut answer = vec![Value::Null; self.0.len()];
+        let (mut here, mut waiting) = (Place::default(), Vec::new());
+        for (place, item) in self.0.iter().enumerate() {
+            let of_item = async move {
+                let ctx = ctx.with_index(place);
+                item.resolve(&ctx, field).await.map_err(|error| ctx.set_error_path(error))
+            };
+            match here.begin(of_item).await {
+                Ok(resolved) => answer[place] = resolved?,
+                Err(waits) => waiting.push(at(place, waits)),
+            }
+        }
+        for (place, resolved) in all(waiting).await? {
+            answer[place] = resolved;
+        }
+        Ok(Value::List(answer))
+    }
+}
+
+/// Where futures begin one after the other: memory that was used just now is the fastest.
+struct Place<F: Future>(Pin<Box<OptionFuture<F>>>);
+
+impl<F: Future> Default for Place<F> {
+    fn default() -> Self {
+        Self(Box::pin(None.into()))
+    }
+}
+
+impl<F: Future> Place<F> {
+    /// What it comes to if it need not wait. If it has to, it keeps the place, and the next one gets another.
+    async fn begin(&mut self, whole: F) -> Result<F::Output, Pin<Box<OptionFuture<F>>>> {
+        self.0.as_mut().set(Some(whole).into());
+        match poll_fn(|waker: &mut Waker<'_>| Poll::Ready(self.0.as_mut().poll(waker))).await {
+            Poll::Ready(Some(resolved)) => Ok(resolved),
+            _ => Err(mem::take(self).0),
+        }
+    }
+}
+
+async fn at(
+    place: usize,
+    waits: impl Future<Output = Option<ServerResult<Value>>>,
+) -> ServerResult<(usize, Value)> {
+    Ok((place, waits.await.transpose()?.unwrap_or_default()))
+}
+
+/// Those that wait, side by side.
+async fn all<F: Future<Output = ServerResult<(usize, Value)>>>(
+    waiting: Vec<F>,
+) -> ServerResult<Vec<(usize, Value)>> {
+    if waiting.is_empty() { Ok(Vec::new()) } else { Box::pin(try_join_all(waiting)).await }
 }
 
 async fn one<T>(ctx: &ContextSelectionSet<'_>, object: &T, field: &Positioned<Field>) -> ServerResult<Value>

@@ -31,7 +31,7 @@ use crate::{
         roles::{service as roles, types::Role},
     },
     error::Error,
-    graphql::{ContextExt, guard::Public},
+    graphql::{ContextExt, guard::Public, in_place::List},
     ids::{self, Kind},
 };
 
@@ -162,14 +162,14 @@ impl FederationQuery {
         #[graphql(desc = "A `__typename` and a key each, 1,000 at most.")] representations: Vec<
             Representation,
         >,
-    ) -> Result<Vec<Option<Keyed>>> {
+    ) -> Result<List<Option<Keyed>>> {
         if representations.len() > AT_ONCE {
             return Err(Error::bad_user_input(format!("At most {AT_ONCE} representations at once.")).into());
         }
         let keys: Vec<_> =
             representations.iter().map(|representation| Key::read(&representation.0)).collect();
         let found = Found::load(ctx, &keys).await?;
-        Ok(keys.iter().map(|key| found.get(key.as_ref()?).map(Keyed)).collect())
+        Ok(List(keys.iter().map(|key| found.get(key.as_ref()?).map(Keyed)).collect()))
     }
 }
 

@@ -163,7 +163,7 @@ pub async fn list(
     };
     let arrange = |statement: &mut SelectStatement| page::arrange(statement, &sort, page);
     let people = looking::at(ctx, look, people, how_long, arrange).await?;
-    page::page_by(people, |person| &person.row, &sort, page)
+    page::page_by(people, |person| &*person.row, &sort, page)
 }
 
 pub async fn count(ctx: &Ctx, filter: &UserFilter) -> Result<u64> {

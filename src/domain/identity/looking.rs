@@ -46,7 +46,7 @@ impl Look {
 
 /// Somebody, with as much beside them as was looked at.
 pub struct Person {
-    pub row: user::Model,
+    pub row: Arc<user::Model>,
     pub organization: Option<Arc<organization::Model>>,
     /// Distinct, by code.
     pub roles: Vec<Arc<role::Model>>,
@@ -160,7 +160,7 @@ impl Gathered {
         let place = if let Some(place) = known {
             place
         } else {
-            let Some(user) = look.columns.read(row, 0)? else { return Ok(()) };
+            let Some(user) = look.columns.read(row, 0)?.map(Arc::new) else { return Ok(()) };
             let organization = match &look.organization {
                 Some(columns) => columns.read(row, of_organization)?.map(Arc::new),
                 None => None,

@@ -2,7 +2,7 @@
 
 mod asking;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{mem, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, Lookahead, Object, Result, SimpleObject};
 use entity::user;
@@ -32,6 +32,7 @@ use crate::{
         ahead::{self, Ahead},
         connection::PageInfo,
         guard::{Private, Sees},
+        in_place::List,
         resilient::Resilient,
         scalars::{DateTime, EmailAddress, Locale, PhoneNumber, Url},
     },
@@ -109,20 +110,19 @@ impl User {
         below: &Lookahead<'_>,
         people: impl IntoIterator<Item = Person>,
     ) -> Vec<Self> {
-        let (mut rows, mut organizations, mut roles) = (Vec::new(), HashMap::new(), HashMap::new());
-        for Person { row, organization, roles: held } in people {
-            organizations.extend(organization.map(|organization| (PrimaryOf(row.id), organization)));
-            roles.insert(RolesOf(row.id), held);
-            rows.push(row);
-        }
+        let mut people: Vec<_> = people.into_iter().collect();
+        let organization =
+            |person: &mut Person| Some((PrimaryOf(person.row.id), person.organization.take()?));
+        let roles = |person: &mut Person| (RolesOf(person.row.id), mem::take(&mut person.roles));
         let ahead = Ahead::of(ctx, below)
-            .take("organization", organizations)
-            .take("roles", roles)
-            .fetch("models", rows.iter().map(|row| ModelsOf(row.id)))
+            .take("organization", people.iter_mut().filter_map(organization))
+            .take("roles", people.iter_mut().map(roles))
+            .fetch("models", people.iter().map(|person| ModelsOf(person.row.id)))
             .done()
             .await;
-        let user = |row| UserObject { row: Arc::new(row), sees: Sees::Everything, ahead: ahead.clone() };
-        rows.into_iter().map(user).map(Self).collect()
+        let user =
+            |person: Person| UserObject { row: person.row, sees: Sees::Everything, ahead: ahead.clone() };
+        people.into_iter().map(user).map(Self).collect()
     }
 
     /// As much of them as the caller may see.
@@ -218,9 +218,9 @@ impl UserObject {
 
     /// The roles that the user holds, as far as you may know of them.
     #[graphql(guard = "Private(self.sees)")]
-    async fn roles(&self, ctx: &Context<'_>) -> Result<Option<Vec<Role>>> {
+    async fn roles(&self, ctx: &Context<'_>) -> Result<Option<List<Role>>> {
         let roles = self.ahead.load(ctx, RolesOf(self.row.id)).await?.unwrap_or_default();
-        Ok(Some(roles.into_iter().map(Role::from).collect()))
+        Ok(Some(List(roles.into_iter().map(Role::from).collect())))
     }
 
     /// The language models that the user works with: one at most for each pair of languages.
@@ -325,7 +325,7 @@ impl UserObject {
 #[derive(SimpleObject)]
 pub struct UserConnection {
     /// The users of this page, each with their cursor.
-    pub edges: Option<Vec<Option<UserEdge>>>,
+    pub edges: Option<List<Option<UserEdge>>>,
     /// Where this page stands in the list.
     pub page_info: PageInfo,
     /// How many there are in all, on all pages.
@@ -334,12 +334,15 @@ pub struct UserConnection {
 
 /// A user in a list.
 #[derive(SimpleObject)]
-pub struct UserEdge {
+#[graphql(name = "UserEdge")]
+pub struct UserEdgeObject {
     /// Says where to go on from here.
     pub cursor: String,
     /// The user.
     pub node: Option<User>,
 }
+
+pub type UserEdge = Resilient<UserEdgeObject>;
 
 impl UserConnection {
     /// What to look at of the users of a list.
@@ -351,7 +354,8 @@ impl UserConnection {
         let page_info = PageInfo::of(&page);
         let (cursors, people): (Vec<_>, Vec<_>) = page.rows.into_iter().unzip();
         let users = User::all_in_full(ctx, &ctx.look_ahead().field("edges").field("node"), people).await;
-        let edge = |(cursor, user)| Some(UserEdge { cursor, node: Some(user) });
-        Self { edges: Some(cursors.into_iter().zip(users).map(edge).collect()), page_info, total_count }
+        let edge = |(cursor, user)| Some(Resilient(UserEdgeObject { cursor, node: Some(user) }));
+        let edges = List(cursors.into_iter().zip(users).map(edge).collect());
+        Self { edges: Some(edges), page_info, total_count }
     }
 }
