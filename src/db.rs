@@ -7,6 +7,7 @@ mod here;
 mod recall;
 mod row;
 mod shared;
+mod together;
 mod txn;
 
 use std::{
@@ -171,7 +172,7 @@ impl Db {
         if row.and_then(|row| row.try_get_by_index::<Option<bool>>(0).ok()).flatten() != Some(false) {
             return Err("the way to the database is encrypted, and theirs would not be".into());
         }
-        Shared::open(url, connections as usize).await
+        Shared::open(url, connections as usize, Arc::clone(&self.heard)).await
     }
 
     /// How many statements were sent so far.
@@ -214,7 +215,6 @@ impl Db {
         match self.quick.get().filter(|_| pace == Pace::Quick) {
             Some(Quick::Shared(shared)) => {
                 if let Some(rows) = shared.rows(&statement).await {
-                    self.heard.hear(&statement.sql);
                     return Ok(rows.iter().map(Row::Shared).try_for_each(each)?);
                 }
             }
@@ -231,9 +231,40 @@ impl Db {
         Ok(rows.iter().map(Row::Pooled).try_for_each(each)?)
     }
 
+    /// Hands on each row that belongs to one of these different ids, which stand in the first column: quick, and for
+    /// whoever asks for the same shape at the same time with one statement. It chooses the rows by [`Db::among`].
+    pub async fn each_row_of(
+        &self,
+        ids: &[Uuid],
+        shape: impl FnOnce(&'static str) -> Shape,
+        build: impl Fn(&[Uuid]) -> SelectStatement,
+        mut each: impl FnMut(Row<'_>) -> std::result::Result<(), DbErr>,
+    ) -> Result<()> {
+        let statement = if let Some(Quick::Shared(shared)) = self.quick.get() {
+            let template = || self.statement(&build(&[]));
+            match self.recall.template(shape("ids"), &self.list(&[]), template) {
+                Ok(template) => {
+                    if let Some(found) = shared.found(&template, ids).await {
+                        let rows = ids.iter().flat_map(|id| found.of(*id));
+                        return Ok(rows.map(Row::Shared).try_for_each(each)?);
+                    }
+                    template.with(&self.list(ids))
+                }
+                Err(_) => self.statement(&build(ids)),
+            }
+        } else {
+            let (name, value) = match ids {
+                [id] => ("id", (*id).into()),
+                _ => ("ids", self.list(ids)),
+            };
+            self.recall.statement(shape(name), &value, || self.statement(&build(ids)))
+        };
+        self.each_row(statement, Pace::Quick, &mut each).await
+    }
+
     /// These ids as one value, for [`Db::among`]. One statement, planned once, however many there are; and a list is read
     /// faster than parameters.
-    pub fn list(&self, ids: &[Uuid]) -> Value {
+    fn list(&self, ids: &[Uuid]) -> Value {
         let (start, end) = if self.backend() == DbBackend::Postgres { ("{", "}") } else { ("[", "]") };
         let mut list = String::with_capacity(2 + 39 * ids.len());
         list.push_str(start);
@@ -245,9 +276,12 @@ impl Db {
         list.into()
     }
 
-    /// Whether the column holds one of these ids.
-    pub fn among<C: ColumnTrait>(&self, column: C, list: Value) -> SimpleExpr {
-        let column = Expr::col(column.as_column_ref());
+    /// Whether the column holds one of these ids. If there is only one, it is no list: that is faster to read.
+    pub fn among<C: ColumnTrait>(&self, column: C, ids: &[Uuid]) -> SimpleExpr {
+        if let [id] = ids {
+            return column.eq(*id);
+        }
+        let (column, list) = (Expr::col(column.as_column_ref()), self.list(ids));
         let among = match self.backend() {
             DbBackend::Postgres => "$1 = ANY($2::uuid[])",
             _ => "? IN (SELECT unhex(value) FROM json_each(?))",

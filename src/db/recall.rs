@@ -5,6 +5,8 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 use sea_orm::{Statement, Value};
 
+use super::{shared::Found, together::Together};
+
 /// What a statement looks like but for the one value that differs: where shapes are the same, so are the texts.
 pub type Shape = Vec<&'static str>;
 
@@ -13,10 +15,22 @@ const SHAPES: usize = 500;
 
 pub struct Recall(Cache<Shape, Arc<Template>>);
 
-struct Template {
-    statement: Statement,
+pub struct Template {
+    pub statement: Statement,
     /// Where the value that differs stands.
-    place: usize,
+    pub place: usize,
+    /// Those who ask for it at the same time, where the value is a list of ids.
+    pub together: Together<Arc<Found>>,
+}
+
+impl Template {
+    pub fn with(&self, value: &Value) -> Statement {
+        let mut statement = self.statement.clone();
+        if let Some(there) = statement.values.as_mut().and_then(|values| values.0.get_mut(self.place)) {
+            *there = value.clone();
+        }
+        statement
+    }
 }
 
 impl Default for Recall {
@@ -28,22 +42,30 @@ impl Default for Recall {
 impl Recall {
     /// The statement of this shape with this value in it.
     pub fn statement(&self, shape: Shape, value: &Value, build: impl FnOnce() -> Statement) -> Statement {
+        match self.template(shape, value, build) {
+            Ok(template) => template.with(value),
+            Err(statement) => statement,
+        }
+    }
+
+    /// The statement of this shape, whatever the value; or, where nobody knows what to replace, this one.
+    pub fn template(
+        &self,
+        shape: Shape,
+        value: &Value,
+        build: impl FnOnce() -> Statement,
+    ) -> Result<Arc<Template>, Statement> {
         if let Some(template) = self.0.get(&shape) {
-            let mut statement = template.statement.clone();
-            if let Some(there) = statement.values.as_mut().and_then(|values| values.0.get_mut(template.place))
-            {
-                *there = value.clone();
-                return statement;
-            }
+            return Ok(template);
         }
         let statement = build();
         let values = statement.values.iter().flat_map(|values| &values.0).enumerate();
         let mut places = values.filter(|(_, there)| *there == value).map(|(place, _)| place);
         // Where it stands twice, or not at all, nobody knows what to replace.
-        if let (Some(place), None) = (places.next(), places.next()) {
-            self.0.insert(shape, Arc::new(Template { statement: statement.clone(), place }));
-        }
-        statement
+        let (Some(place), None) = (places.next(), places.next()) else { return Err(statement) };
+        let template = Arc::new(Template { statement, place, together: Together::default() });
+        self.0.insert(shape, Arc::clone(&template));
+        Ok(template)
     }
 }
 

@@ -28,8 +28,9 @@ use tokio_postgres::{
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 use url::Url;
+use uuid::Uuid;
 
-use super::{PATIENCE, STATEMENT_TIMEOUT};
+use super::{Heard, PATIENCE, STATEMENT_TIMEOUT, recall::Template};
 
 /// So many statements are remembered for each connection, by their text. There are few: the tiers of callers times what
 /// front ends look at.
@@ -42,11 +43,12 @@ const NAME: &str = "denizen shared";
 const PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
-pub struct Shared(Arc<Lanes>);
+pub struct Shared(Arc<Road>);
 
-struct Lanes {
+struct Road {
     lanes: Vec<Lane>,
     closed: AtomicBool,
+    heard: Arc<Heard>,
 }
 
 struct Lane {
@@ -68,7 +70,7 @@ pub fn possible(url: &str) -> bool {
 
 impl Shared {
     /// Opens so many of them. The error says why there are none.
-    pub async fn open(url: &str, connections: usize) -> Result<Self, String> {
+    pub async fn open(url: &str, connections: usize, heard: Arc<Heard>) -> Result<Self, String> {
         let config = settings(url)?;
         let lane = || Lane {
             config: config.clone(),
@@ -80,34 +82,60 @@ impl Shared {
         for lane in &lanes {
             lane.open().await?;
         }
-        Ok(Self(Arc::new(Lanes { lanes, closed: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Road { lanes, closed: AtomicBool::new(false), heard })))
     }
 
     /// The rows, or nothing if the pool is to be asked.
     pub async fn rows(&self, statement: &Statement) -> Option<Vec<Row>> {
-        let (place, link) = self.shortest()?;
-        let (lanes, statement) = (Arc::clone(&self.0), statement.clone());
+        let (shared, statement) = (self.clone(), statement.clone());
         // In a task of its own: whoever asked may stop reading, and those behind would wait for them.
         let asked = tokio::spawn(async move {
-            let lane = &lanes.lanes[place];
-            let _place = Waiting::at(lane);
-            let values = statement.values.as_ref().map_or(&[][..], |values| &values.0);
-            match timeout(PATIENCE, link.rows(&statement.sql, values)).await {
-                Ok(Ok(rows)) => rows,
-                // The pool finds out what is wrong, and says it in the words that everybody knows. It may be that the
-                // statement was prepared before the schema changed.
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, "a shared connection did not answer");
-                    link.prepared.remove(statement.sql.as_str());
-                    None
-                }
-                Err(_) => {
-                    lane.close(&link);
-                    None
-                }
-            }
+            let values = statement.values.iter().flat_map(|values| &values.0).map(Parameter::Value);
+            shared.ask(&statement.sql, &values.collect::<Vec<_>>()).await
         });
         asked.await.ok().flatten()
+    }
+
+    /// The rows of these ids, and of those of others who ask the same at the same time: the ids stand in the first column,
+    /// and in the template's place. Nothing if the pool is to be asked.
+    pub async fn found(&self, template: &Arc<Template>, ids: &[Uuid]) -> Option<Arc<Found>> {
+        let (shared, asked) = (self.clone(), Arc::clone(template));
+        let fetch = move |ids: Vec<Uuid>| {
+            let (shared, template) = (shared.clone(), Arc::clone(&asked));
+            async move {
+                let values = template.statement.values.iter().flat_map(|values| &values.0).enumerate();
+                let values = values.map(|(place, value)| match place {
+                    place if place == template.place => Parameter::Ids(&ids),
+                    _ => Parameter::Value(value),
+                });
+                let rows = shared.ask(&template.statement.sql, &values.collect::<Vec<_>>()).await?;
+                Found::new(rows).map(Arc::new)
+            }
+        };
+        template.together.ask(ids, self.0.lanes.len(), fetch).await
+    }
+
+    async fn ask(&self, sql: &str, values: &[Parameter<'_>]) -> Option<Vec<Row>> {
+        let (place, link) = self.shortest()?;
+        let lane = &self.0.lanes[place];
+        let _place = Waiting::at(lane);
+        match timeout(PATIENCE, link.rows(sql, values)).await {
+            Ok(Ok(rows)) => {
+                self.0.heard.hear(sql);
+                rows
+            }
+            // The pool finds out what is wrong, and says it in the words that everybody knows. It may be that the
+            // statement was prepared before the schema changed.
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a shared connection did not answer");
+                link.prepared.remove(sql);
+                None
+            }
+            Err(_) => {
+                lane.close(&link);
+                None
+            }
+        }
     }
 
     /// The connection for which the fewest wait. Those that have died are opened again meanwhile.
@@ -128,12 +156,12 @@ impl Shared {
 
     /// Opens the connection again, while nobody waits for it.
     fn mend(&self, place: usize) {
-        let lanes = Arc::clone(&self.0);
-        if lanes.closed.load(Ordering::Relaxed) || lanes.lanes[place].opening.swap(true, Ordering::Relaxed) {
+        let road = Arc::clone(&self.0);
+        if road.closed.load(Ordering::Relaxed) || road.lanes[place].opening.swap(true, Ordering::Relaxed) {
             return;
         }
         tokio::spawn(async move {
-            let lane = &lanes.lanes[place];
+            let lane = &road.lanes[place];
             if let Err(error) = lane.open().await {
                 tracing::debug!(error, "a shared connection could not be opened");
                 tokio::time::sleep(PAUSE).await;
@@ -183,18 +211,21 @@ impl Lane {
 
 impl Link {
     /// Nothing if there is a value that is not known here.
-    async fn rows(&self, sql: &str, values: &[Value]) -> Result<Option<Vec<Row>>, tokio_postgres::Error> {
+    async fn rows(
+        &self,
+        sql: &str,
+        values: &[Parameter<'_>],
+    ) -> Result<Option<Vec<Row>>, tokio_postgres::Error> {
         let statement = if let Some(prepared) = self.prepared.get(sql) {
             prepared
         } else {
-            let Some(types) = values.iter().map(type_of).collect::<Option<Vec<_>>>() else {
+            let Some(types) = values.iter().map(Parameter::kind).collect::<Option<Vec<_>>>() else {
                 return Ok(None);
             };
             let prepared = self.client.prepare_typed(sql, &types).await?;
             self.prepared.insert(sql.to_owned(), prepared.clone());
             prepared
         };
-        let values: Vec<_> = values.iter().map(Parameter).collect();
         let values: Vec<_> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
         self.client.query(&statement, &values).await.map(Some)
     }
@@ -220,9 +251,13 @@ fn settings(url: &str) -> Result<Config, String> {
     if let Some(password) = password(url) {
         config.password(password);
     }
-    let timeout = format!("-c statement_timeout={}", STATEMENT_TIMEOUT.as_millis());
+    // An index answers whatever comes here: there is nothing to learn from the values, and planning takes longer than asking.
+    let limits = format!(
+        "-c statement_timeout={} -c plan_cache_mode=force_generic_plan",
+        STATEMENT_TIMEOUT.as_millis()
+    );
     let options = found.get_options().map_or_else(String::new, |given| format!("{given} "));
-    config.options(options + &timeout).connect_timeout(PATIENCE).tcp_user_timeout(PATIENCE);
+    config.options(options + &limits).connect_timeout(PATIENCE).tcp_user_timeout(PATIENCE);
     Ok(config)
 }
 
@@ -234,6 +269,28 @@ fn password(url: &str) -> Option<Vec<u8>> {
     let named = || asked().map(|(_, password)| password.into_owned().into_bytes());
     let written = || url.password().map(|password| percent_decode_str(password).collect());
     named().or_else(written).or_else(|| env::var("PGPASSWORD").ok().map(String::into_bytes))
+}
+
+/// Rows by the id in their first column.
+pub struct Found {
+    rows: Vec<Row>,
+    /// Where those of an id stand: sorted by id.
+    places: Vec<(Uuid, usize)>,
+}
+
+impl Found {
+    fn new(rows: Vec<Row>) -> Option<Self> {
+        let id = |(place, row): (usize, &Row)| Some((row.try_get(0).ok()?, place));
+        let mut places = rows.iter().enumerate().map(id).collect::<Option<Vec<_>>>()?;
+        places.sort_unstable();
+        Some(Self { rows, places })
+    }
+
+    pub fn of(&self, id: Uuid) -> impl Iterator<Item = &Row> {
+        let first = self.places.partition_point(|(other, _)| *other < id);
+        let places = self.places[first..].iter().take_while(move |(other, _)| *other == id);
+        places.map(|(_, place)| &self.rows[*place])
+    }
 }
 
 /// A place in the queue, until it is dropped.
@@ -252,20 +309,26 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The type that a parameter of this kind has: the same that the pool's driver gives to it.
-const fn type_of(value: &Value) -> Option<Type> {
-    Some(match value {
-        Value::Bool(_) => Type::BOOL,
-        Value::Int(_) => Type::INT4,
-        Value::BigInt(_) | Value::BigUnsigned(_) => Type::INT8,
-        Value::String(_) => Type::TEXT,
-        Value::Uuid(_) => Type::UUID,
-        _ => return None,
-    })
+#[derive(Debug)]
+enum Parameter<'a> {
+    Value(&'a Value),
+    Ids(&'a [Uuid]),
 }
 
-#[derive(Debug)]
-struct Parameter<'a>(&'a Value);
+impl Parameter<'_> {
+    /// Its type: the same that the pool's driver gives to it, and for ids an array of what they are.
+    const fn kind(&self) -> Option<Type> {
+        Some(match self {
+            Self::Ids(_) => Type::UUID_ARRAY,
+            Self::Value(Value::Bool(_)) => Type::BOOL,
+            Self::Value(Value::Int(_)) => Type::INT4,
+            Self::Value(Value::BigInt(_) | Value::BigUnsigned(_)) => Type::INT8,
+            Self::Value(Value::String(_)) => Type::TEXT,
+            Self::Value(Value::Uuid(_)) => Type::UUID,
+            Self::Value(_) => return None,
+        })
+    }
+}
 
 impl ToSql for Parameter<'_> {
     fn to_sql(
@@ -273,7 +336,11 @@ impl ToSql for Parameter<'_> {
         ty: &Type,
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self.0 {
+        let value = match self {
+            Self::Ids(ids) => return ids.to_sql(ty, out),
+            Self::Value(value) => value,
+        };
+        match value {
             Value::Bool(value) => value.to_sql(ty, out),
             Value::Int(value) => value.to_sql(ty, out),
             Value::BigInt(value) => value.to_sql(ty, out),
@@ -303,13 +370,14 @@ mod tests {
         assert_eq!(config.get_hosts(), [Host::Tcp("db.example".into())]);
         assert_eq!((config.get_ports(), config.get_dbname()), (&[6543][..], Some("people")));
         assert_eq!((config.get_user(), config.get_password()), (Some("ada"), Some(&b"p@ss+w%"[..])));
-        assert_eq!(config.get_options(), Some("-c statement_timeout=15000"));
+        let ours = "-c statement_timeout=15000 -c plan_cache_mode=force_generic_plan";
+        assert_eq!(config.get_options(), Some(ours));
         let config =
             settings("postgres://ada@localhost/people?host=/run/postgresql&options=-c%20a.b=1").unwrap();
         assert_eq!(config.get_hosts(), [Host::Unix("/run/postgresql".into())], "and not the host beside it");
         for never in ["sslmode=require", "sslmode=verify-full", "statement-cache-capacity=0"] {
             assert!(!possible(&format!("postgres://ada@db.example/people?{never}")), "{never}");
         }
-        assert_eq!(config.get_options(), Some("-c a.b=1 -c statement_timeout=15000"));
+        assert_eq!(config.get_options(), Some(&*format!("-c a.b=1 {ours}")));
     }
 }

@@ -59,7 +59,7 @@ pub struct UserOrder {
 
 pub async fn find(ctx: &Ctx, by: UserBy, look: Look) -> Result<Option<Person>> {
     let found = match by {
-        UserBy::Id(id) => by_key(ctx, look, "id", id.into(), |id| user::Column::Id.eq(id)).await?,
+        UserBy::Id(id) => of_ids(ctx, look, &[id]).await?,
         UserBy::UserName(name) => {
             let key = names::name_key(&name).into();
             by_key(ctx, look, "user_name", key, |key| user::Column::UserNameKey.eq(key)).await?
@@ -90,6 +90,15 @@ async fn by_key(
     looking::at(ctx, look, among_visible(ctx, which(value)), Pace::Unknown, |_| {}).await
 }
 
+/// The visible ones of those with these ids, each of which stands there once.
+async fn of_ids(ctx: &Ctx, look: Look, ids: &[Uuid]) -> Result<Vec<Person>> {
+    let chosen = |ids: &[Uuid]| among_visible(ctx, ctx.app.db.among(user::Column::Id, ids));
+    if sees_everybody(ctx) {
+        return looking::openly_of(ctx, look, ids, chosen).await;
+    }
+    looking::at(ctx, look, chosen(ids), Pace::Unknown, |_| {}).await
+}
+
 /// The visible ones of these users, in one statement.
 pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, user::Model>> {
     let ids: Vec<_> = ids.into_iter().collect();
@@ -101,12 +110,13 @@ pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<Ha
 }
 
 /// The same, with what is looked at of them.
-pub async fn look_up(ctx: &Ctx, ids: Vec<Uuid>, look: Look) -> Result<HashMap<Uuid, Person>> {
+pub async fn look_up(ctx: &Ctx, mut ids: Vec<Uuid>, look: Look) -> Result<HashMap<Uuid, Person>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let db = &ctx.app.db;
-    let people = by_key(ctx, look, "ids", db.list(&ids), |list| db.among(user::Column::Id, list)).await?;
+    ids.sort_unstable();
+    ids.dedup();
+    let people = of_ids(ctx, look, &ids).await?;
     Ok(people.into_iter().map(|person| (person.row.id, person)).collect())
 }
 

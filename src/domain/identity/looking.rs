@@ -80,6 +80,21 @@ pub async fn openly_at(
     gather(ctx, &look, statement, Pace::Quick).await
 }
 
+/// As [`openly_at`], for those with these ids: together with others who ask for the same at the same time.
+pub async fn openly_of(
+    ctx: &Ctx,
+    mut look: Look,
+    ids: &[Uuid],
+    chosen: impl Fn(&[Uuid]) -> SelectStatement,
+) -> Result<Vec<Person>> {
+    look.sort_roles();
+    let build = |ids: &[Uuid]| statement(ctx, &look, chosen(ids), |_| {});
+    let mut gathered = Gathered::default();
+    let each = |row: Row<'_>| gathered.add(&look, &row);
+    ctx.app.db.each_row_of(ids, |name| look.shape(name), build, each).await?;
+    Ok(gathered.sorted())
+}
+
 /// Whether nothing of what stands beside people is hidden from the caller.
 pub fn is_open(ctx: &Ctx) -> bool {
     orgs::visible_memberships(ctx).is_empty() && roles::visible_grants(ctx).is_empty()
@@ -134,11 +149,7 @@ fn beside(ctx: &Ctx, look: &Look, chosen: SelectStatement) -> SelectStatement {
 async fn gather(ctx: &Ctx, look: &Look, statement: Statement, pace: Pace) -> Result<Vec<Person>> {
     let mut gathered = Gathered::default();
     ctx.app.db.each_row(statement, pace, |row| gathered.add(look, &row)).await?;
-    let mut people = gathered.people;
-    for person in &mut people {
-        person.roles.sort_by(|one, other| one.code_key.cmp(&other.code_key));
-    }
-    Ok(people)
+    Ok(gathered.sorted())
 }
 
 #[derive(Default)]
@@ -151,6 +162,13 @@ struct Gathered {
 }
 
 impl Gathered {
+    fn sorted(mut self) -> Vec<Person> {
+        for person in &mut self.people {
+            person.roles.sort_by(|one, other| one.code_key.cmp(&other.code_key));
+        }
+        self.people
+    }
+
     fn add(&mut self, look: &Look, row: &Row<'_>) -> std::result::Result<(), DbErr> {
         let of_organization = look.columns.len();
         let of_role = of_organization + look.organization.as_ref().map_or(0, Columns::len);
