@@ -240,7 +240,7 @@ impl Db {
         build: impl Fn(&[Uuid]) -> SelectStatement,
         mut each: impl FnMut(Row<'_>) -> std::result::Result<(), DbErr>,
     ) -> Result<()> {
-        let statement = if let Some(Quick::Shared(shared)) = self.quick.get() {
+        let (statement, pace) = if let Some(Quick::Shared(shared)) = self.quick.get() {
             let template = || self.statement(&build(&[]));
             match self.recall.template(shape("ids"), &self.list(&[]), template) {
                 Ok(template) => {
@@ -248,18 +248,19 @@ impl Db {
                         let rows = ids.iter().flat_map(|id| found.of(*id));
                         return Ok(rows.map(Row::Shared).try_for_each(each)?);
                     }
-                    template.with(&self.list(ids))
+                    // The pool finds out what is wrong.
+                    (template.with(&self.list(ids)), Pace::Unknown)
                 }
-                Err(_) => self.statement(&build(ids)),
+                Err(_) => (self.statement(&build(ids)), Pace::Unknown),
             }
         } else {
             let (name, value) = match ids {
                 [id] => ("id", (*id).into()),
                 _ => ("ids", self.list(ids)),
             };
-            self.recall.statement(shape(name), &value, || self.statement(&build(ids)))
+            (self.recall.statement(shape(name), &value, || self.statement(&build(ids))), Pace::Quick)
         };
-        self.each_row(statement, Pace::Quick, &mut each).await
+        self.each_row(statement, pace, &mut each).await
     }
 
     /// These ids as one value, for [`Db::among`]. One statement, planned once, however many there are; and a list is read

@@ -72,6 +72,9 @@ impl Shared {
     /// Opens so many of them. The error says why there are none.
     pub async fn open(url: &str, connections: usize, heard: Arc<Heard>) -> Result<Self, String> {
         let config = settings(url)?;
+        if connections == 0 {
+            return Err("there are too few connections to set some of them apart".to_owned());
+        }
         let lane = || Lane {
             config: config.clone(),
             link: RwLock::default(),
@@ -120,10 +123,7 @@ impl Shared {
         let lane = &self.0.lanes[place];
         let _place = Waiting::at(lane);
         match timeout(PATIENCE, link.rows(sql, values)).await {
-            Ok(Ok(rows)) => {
-                self.0.heard.hear(sql);
-                rows
-            }
+            Ok(Ok(rows)) => rows.inspect(|_| self.0.heard.hear(sql)),
             // The pool finds out what is wrong, and says it in the words that everybody knows. It may be that the
             // statement was prepared before the schema changed.
             Ok(Err(error)) => {
@@ -337,6 +337,8 @@ impl ToSql for Parameter<'_> {
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         let value = match self {
+            // The driver would panic in the middle of the message.
+            _ if self.kind().as_ref() != Some(ty) => return Err("prepared for values of another type".into()),
             Self::Ids(ids) => return ids.to_sql(ty, out),
             Self::Value(value) => value,
         };

@@ -67,8 +67,11 @@ async fn run<A: Clone, F: Future<Output = Option<A>>>(mut way: OnTheWay<A>, fetc
     while let Some(askers) = way.next() {
         let ids = askers.iter().flat_map(|asker| asker.ids.iter().copied()).collect();
         let Some(found) = fetch(ids).await else {
-            // Nor would those who wait be served here: let them ask elsewhere.
-            locked(&way.queue).waiting.clear();
+            let mut queue = locked(&way.queue);
+            // Where nobody else is under way, who knows whether those who wait would be served here: let them ask elsewhere.
+            if queue.under_way == 1 {
+                queue.waiting.clear();
+            }
             continue;
         };
         for asker in askers {

@@ -3,7 +3,7 @@
 //! async-graphql puts each selected field into a box of its own, with room for the largest field of the object, so that all
 //! of them can wait at once; and each item of a list, too. Most have nothing to wait for: a column that is there already. So
 //! fields without a selection of their own are resolved one after the other, in one and the same place. Those that have one,
-//! and items of lists, begin one after the other as well; only those that then have to wait do so side by side.
+//! and items of lists, begin one after the other as well; those that then have to wait do so side by side.
 
 use std::{
     borrow::Cow,
@@ -42,8 +42,8 @@ where
     let mut waiting = Vec::new();
     let last = fields.len().saturating_sub(1);
     for (place, field) in fields.into_iter().enumerate() {
-        let alone = place == last && waiting.is_empty();
-        if alone || field.node.selection_set.node.items.is_empty() {
+        // While others wait, nobody waits here: they would not be looked after.
+        if waiting.is_empty() && (place == last || field.node.selection_set.node.items.is_empty()) {
             answer[place] = one(ctx, object, field).await?;
             continue;
         }
