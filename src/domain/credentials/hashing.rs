@@ -2,8 +2,7 @@
 //!
 //! A hash burns a core for a quarter of a second, by design. Without a bound, a storm of logins would take every core and
 //! every read would wait. So no more hashes are computed at once than there are cores (and one again whose thread got no
-//! turn), on threads that step back for all
-//! others; a few requests wait, and the rest is told to come back.
+//! turn), on threads that step back for all others; a few requests wait, and the rest is told to come back.
 
 use std::{sync::Arc, thread, time::Duration};
 
