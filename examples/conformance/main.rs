@@ -91,7 +91,7 @@ impl Engine for Open {
         }
     }
 
-    fn follow(&self, _: Asked, request: Request) -> BoxStream<'static, Response> {
+    fn follow(&self, _: Asked, request: Request, _: Known) -> BoxStream<'static, Response> {
         self.schema.execute_stream(request).boxed()
     }
 }

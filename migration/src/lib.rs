@@ -10,6 +10,7 @@ mod m20261121_5_guessing;
 mod m20261121_6_api_keys;
 mod m20261121_8_factors;
 mod m20261121_9_proved;
+mod m20261127_14_beside;
 mod schema;
 
 use std::collections::HashSet;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_10_applications::Applications),
             Box::new(m20261121_12_failures::Failures),
             Box::new(m20261121_13_code_failures::CodeFailures),
+            Box::new(m20261127_14_beside::Beside),
         ]
     }
 

@@ -105,7 +105,9 @@ impl Fetching<'_> {
         <Loads as Loader<K>>::Value: 'static,
     {
         if self.below.field(field).exists() {
-            self.taken.insert(TypeId::of::<K>(), Box::new(found.collect::<HashMap<_, _>>()));
+            let mut taken = HashMap::with_capacity(found.size_hint().1.unwrap_or(0));
+            taken.extend(found);
+            self.taken.insert(TypeId::of::<K>(), Box::new(taken));
         }
         self
     }

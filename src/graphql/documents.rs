@@ -17,6 +17,7 @@ use quick_cache::{
 
 mod manifest;
 pub mod parsed;
+pub mod places;
 
 use parsed::{Document, Parsed};
 

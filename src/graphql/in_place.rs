@@ -3,59 +3,76 @@
 //! async-graphql puts each selected field into a box of its own, with room for the largest field of the object, so that all
 //! of them can wait at once; and each item of a list, too. Most have nothing to wait for: a column that is there already. So
 //! fields without a selection of their own are resolved one after the other, in one and the same place. Those that have one,
-//! and items of lists, begin one after the other as well; those that then have to wait do so side by side.
+//! and items of lists, begin one after the other as well; those that then have to wait do so side by side. What they come to is
+//! written at once, as it will stand in the answer.
 
 use std::{
     borrow::Cow,
+    collections::HashSet,
     mem,
     pin::Pin,
     task::{Context as Waker, Poll},
 };
 
 use async_graphql::{
-    ContainerType, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
-    indexmap::IndexMap,
+    ContainerType, ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
     parser::types::{Field, Selection, SelectionSet},
     registry::Registry,
     resolver_utils::resolve_container,
 };
 use futures_util::future::{OptionFuture, poll_fn, try_join_all};
 
-/// Comes with each request whose fields nobody watches one by one: extensions see only what async-graphql resolves itself.
-pub struct Unwatched;
+use super::{documents::places::Places, written::Draft};
+
+/// Comes with each request whose fields nobody watches one by one (extensions see only what async-graphql resolves itself),
+/// and whose objects can be written at once.
+pub struct Unwatched {
+    /// Some fields without a selection stand twice where one is meant.
+    repeated: bool,
+}
+
+impl Unwatched {
+    /// Nothing where objects have to be put together before they can be written: async-graphql does that.
+    pub fn of(places: Places) -> Option<Self> {
+        (places < Places::Merged).then_some(Self { repeated: places == Places::Repeated })
+    }
+}
 
 pub async fn resolve<T>(ctx: &ContextSelectionSet<'_>, object: &T) -> ServerResult<Value>
 where
     T: ContainerType + Sync,
 {
+    let Some(Unwatched { repeated }) = ctx.data_opt() else {
+        return Box::pin(resolve_container(ctx, object)).await;
+    };
     // What stands in a fragment is one of its items, and many fields.
     let mut fields = Vec::with_capacity(ctx.item.node.items.len().max(8));
-    let of_object = collect(ctx, &ctx.item.node, &object.introspection_type_name(), &mut fields);
-    // A place for each; where two fields share one, their answers have to be merged.
-    let mut answer: IndexMap<Name, Value> = IndexMap::with_capacity(fields.len());
-    let shared = |field: &&Positioned<Field>| {
-        answer.insert(field.node.response_key().node.clone(), Value::Null).is_some()
-    };
-    if of_object.is_none() || ctx.data_opt::<Unwatched>().is_none() || fields.iter().any(shared) {
+    if collect(ctx, &ctx.item.node, &object.introspection_type_name(), &mut fields).is_none() {
         return Box::pin(resolve_container(ctx, object)).await;
     }
+    if *repeated {
+        let mut known = HashSet::new();
+        fields.retain(|field| known.insert(field.node.response_key().node.as_str()));
+    }
+    let mut draft = Draft::object(fields.len());
     let mut waiting = Vec::new();
     let last = fields.len().saturating_sub(1);
     for (place, field) in fields.into_iter().enumerate() {
+        draft.field(&field.node.response_key().node);
         // While others wait, nobody waits here: they would not be looked after.
         if waiting.is_empty() && (place == last || field.node.selection_set.node.items.is_empty()) {
-            answer[place] = one(ctx, object, field).await?;
+            draft.put(&one(ctx, object, field).await?)?;
             continue;
         }
         match Place::default().begin(one(ctx, object, field)).await {
-            Ok(resolved) => answer[place] = resolved?,
-            Err(waits) => waiting.push(at(place, waits)),
+            Ok(resolved) => draft.put(&resolved?)?,
+            Err(waits) => {
+                draft.leave();
+                waiting.push(waits);
+            }
         }
     }
-    for (place, resolved) in all(waiting).await? {
-        answer[place] = resolved;
-    }
-    Ok(Value::Object(answer))
+    draft.close(all(waiting).await?.into_iter())
 }
 
 /// A list whose items are resolved in place.
@@ -78,23 +95,35 @@ impl<T: OutputType> OutputType for List<T> {
         if ctx.data_opt::<Unwatched>().is_none() {
             return Box::pin(self.0.resolve(ctx, field)).await;
         }
-        let mut answer = vec![Value::Null; self.0.len()];
-        let (mut here, mut waiting) = (Place::default(), Vec::new());
-        for (place, item) in self.0.iter().enumerate() {
-            let of_item = async move {
-                let ctx = ctx.with_index(place);
-                item.resolve(&ctx, field).await.map_err(|error| ctx.set_error_path(error))
-            };
-            match here.begin(of_item).await {
-                Ok(resolved) => answer[place] = resolved?,
-                Err(waits) => waiting.push(at(place, waits)),
+        Box::pin(items(ctx, field, &self.0)).await
+    }
+}
+
+async fn items<T: OutputType>(
+    ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
+    items: &[T],
+) -> ServerResult<Value> {
+    let mut draft = Draft::list();
+    let (mut here, mut waiting) = (Place::default(), Vec::new());
+    for (place, item) in items.iter().enumerate() {
+        let of_item = async move {
+            let ctx = ctx.with_index(place);
+            item.resolve(&ctx, field).await.map_err(|error| ctx.set_error_path(error))
+        };
+        draft.next();
+        match here.begin(of_item).await {
+            Ok(resolved) => draft.put(&resolved?)?,
+            Err(waits) => {
+                draft.leave();
+                waiting.push(waits);
             }
         }
-        for (place, resolved) in all(waiting).await? {
-            answer[place] = resolved;
+        if place == 0 {
+            draft.more(items.len());
         }
-        Ok(Value::List(answer))
     }
+    draft.close(all(waiting).await?.into_iter())
 }
 
 /// Where futures begin one after the other: memory that was used just now is the fastest.
@@ -117,18 +146,17 @@ impl<F: Future> Place<F> {
     }
 }
 
-async fn at(
-    place: usize,
-    waits: impl Future<Output = Option<ServerResult<Value>>>,
-) -> ServerResult<(usize, Value)> {
-    Ok((place, waits.await.transpose()?.unwrap_or_default()))
-}
-
 /// Those that wait, side by side.
-async fn all<F: Future<Output = ServerResult<(usize, Value)>>>(
-    waiting: Vec<F>,
-) -> ServerResult<Vec<(usize, Value)>> {
-    if waiting.is_empty() { Ok(Vec::new()) } else { Box::pin(try_join_all(waiting)).await }
+async fn all<F>(waiting: Vec<Pin<Box<OptionFuture<F>>>>) -> ServerResult<Vec<Value>>
+where
+    F: Future<Output = ServerResult<Value>>,
+{
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let resolved =
+        |waits: Pin<Box<OptionFuture<F>>>| async { Ok(waits.await.transpose()?.unwrap_or_default()) };
+    Box::pin(try_join_all(waiting.into_iter().map(resolved))).await
 }
 
 async fn one<T>(ctx: &ContextSelectionSet<'_>, object: &T, field: &Positioned<Field>) -> ServerResult<Value>

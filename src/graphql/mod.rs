@@ -13,6 +13,7 @@ pub mod resilient;
 pub mod scalars;
 pub mod scan;
 pub mod tracing;
+pub mod written;
 
 use async_graphql::Context;
 

@@ -55,7 +55,7 @@ impl<T: ContainerType + Sync> OutputType for Resilient<T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
-        in_place::resolve(ctx, self).await
+        Box::pin(in_place::resolve(ctx, self)).await
     }
 }
 

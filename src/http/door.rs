@@ -144,16 +144,16 @@ impl Engine for Door {
 
     async fn execute(&self, caller: Guest, request: Request, known: Known) -> Response {
         let request = closed_to_strangers(&caller, request);
-        let (schema, request) = match (&self.app.traced_schema, caller.trace, known) {
-            (Some(traced), Trace::Told, _) => (traced, request),
-            (_, _, Known::Valid) => (&self.app.schema_without_rules, request.data(Unwatched)),
-            (_, _, Known::Nothing) => (&self.app.schema, request.data(Unwatched)),
+        let (schema, request) = match (&self.app.traced_schema, caller.trace) {
+            (Some(traced), Trace::Told) => (traced, request),
+            _ if known.valid => (&self.app.schema_without_rules, with_keys(unwatched(request, known))),
+            _ => (&self.app.schema, unwatched(request, known)),
         };
         schema::execute(schema, caller.ctx, request).await
     }
 
-    fn follow(&self, caller: Guest, request: Request) -> BoxStream<'static, Response> {
-        let request = closed_to_strangers(&caller, request);
+    fn follow(&self, caller: Guest, request: Request, known: Known) -> BoxStream<'static, Response> {
+        let request = unwatched(closed_to_strangers(&caller, request), known);
         schema::follow(&self.app.schema, caller.ctx, request).boxed()
     }
 }
@@ -172,6 +172,22 @@ impl Door {
             Ok(None) => Err(unauthenticated()),
             Err(error) => Err(failed(&error)),
         }
+    }
+}
+
+/// For a schema that does not ask the rules.
+fn with_keys(mut request: Request) -> Request {
+    match schema::entities::ReadBefore::take_from(&mut request) {
+        Some(keys) => request.data(keys),
+        None => request,
+    }
+}
+
+/// For a schema without an extension that would watch each field.
+fn unwatched(request: Request, known: Known) -> Request {
+    match Unwatched::of(known.places) {
+        Some(unwatched) => request.data(unwatched),
+        None => request,
     }
 }
 

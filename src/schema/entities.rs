@@ -4,14 +4,16 @@
 //! each representation is a query of its own. Here the order is kept, what is missing or not to be seen is null, and
 //! each kind of key costs one statement. (ADR 0009.)
 
-use std::{borrow::Cow, collections::HashMap, hash::Hash};
+use std::{borrow::Cow, collections::HashMap, hash::Hash, mem};
 
 use async_graphql::{
-    Context, ContextSelectionSet, Guard, InputValueError, InputValueResult, Object, OutputType, Positioned,
-    Result, Scalar, ScalarType, ServerResult, SimpleObject, Union, Value,
-    parser::types::{Field, Selection, SelectionSet},
+    Context, ContextSelectionSet, Guard, InputValueError, InputValueResult, Name, Object, OutputType,
+    Positioned, Request, Result, Scalar, ScalarType, ServerResult, SimpleObject, Union, Value,
+    parser::types::{BaseType, DocumentOperations, Field, Selection, SelectionSet, Type},
     registry::Registry,
 };
+use async_graphql_value::Value as Argument;
+use entity::user;
 use uuid::Uuid;
 
 use super::sdl::{self, Security};
@@ -163,17 +165,61 @@ impl FederationQuery {
             Representation,
         >,
     ) -> Result<List<Option<Keyed>>> {
-        if representations.len() > AT_ONCE {
+        let keys = match ReadBefore::of(ctx) {
+            Some(keys) => keys,
+            None => &representations.iter().map(|representation| Key::read(&representation.0)).collect(),
+        };
+        if keys.len() > AT_ONCE {
             return Err(Error::bad_user_input(format!("At most {AT_ONCE} representations at once.")).into());
         }
-        let keys: Vec<_> =
-            representations.iter().map(|representation| Key::read(&representation.0)).collect();
-        let found = Found::load(ctx, &keys).await?;
+        let found = Found::load(ctx, keys).await?;
         Ok(List(keys.iter().map(|key| found.get(key.as_ref()?).map(Keyed)).collect()))
     }
 }
 
 const AT_ONCE: usize = 1_000;
+
+/// Keys that were read where they came, in the variables of these names: async-graphql would copy all of them for the argument.
+pub struct ReadBefore(HashMap<Name, Vec<Option<Key>>>);
+
+impl ReadBefore {
+    /// Takes lists of representations out of the variables. Only where these are known to be what the operation says: the
+    /// schema's rules would no longer find them.
+    pub fn take_from(request: &mut Request) -> Option<Self> {
+        let lists = {
+            let document = request.parsed_query().ok()?;
+            let DocumentOperations::Single(operation) = &document.operations else { return None };
+            let definitions = operation.node.variable_definitions.iter().map(|definition| &definition.node);
+            definitions
+                .filter(|it| is_list_of_keys(&it.var_type.node))
+                .map(|it| it.name.node.clone())
+                .collect::<Vec<_>>()
+        };
+        let read = lists.into_iter().filter_map(|name| match request.variables.get_mut(&name) {
+            Some(Value::List(list)) => {
+                let keys = mem::take(list).iter().map(Key::read).collect();
+                Some((name, keys))
+            }
+            _ => None,
+        });
+        let read: HashMap<_, _> = read.collect();
+        (!read.is_empty()).then_some(Self(read))
+    }
+
+    fn of<'a>(ctx: &Context<'a>) -> Option<&'a Vec<Option<Key>>> {
+        match &ctx.item.node.arguments.first()?.1.node {
+            Argument::Variable(name) => ctx.data_opt::<Self>()?.0.get(name),
+            _ => None,
+        }
+    }
+}
+
+fn is_list_of_keys(kind: &Type) -> bool {
+    match &kind.base {
+        BaseType::List(of) => matches!(&of.base, BaseType::Named(name) if name == "_Any"),
+        BaseType::Named(_) => false,
+    }
+}
 
 /// One way to name an entity.
 enum Key {
@@ -253,8 +299,8 @@ impl Found {
         let users = identity::look_up(ctx, user_ids, look()).await?;
         let users_by_name = identity::by_user_names(ctx, &names, look()).await?;
         Ok(Self {
-            users: with_relations(context, users).await,
-            users_by_name: with_relations(context, users_by_name).await,
+            users: with_relations(context, users, |row| row.id).await,
+            users_by_name: with_relations(context, users_by_name, |row| row.user_name_key.clone()).await,
             organizations: shown(orgs::by_ids(ctx, org_ids).await?, Organization::from),
             organizations_by_code: shown(orgs::by_codes(ctx, &codes).await?, Organization::from),
             roles: shown(roles::by_ids(ctx, role_ids).await?, Role::from),
@@ -280,8 +326,12 @@ impl Found {
     }
 }
 
-async fn with_relations<K: Eq + Hash>(ctx: &Context<'_>, found: HashMap<K, Person>) -> HashMap<K, User> {
-    let (keys, people): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+async fn with_relations<K: Eq + Hash>(
+    ctx: &Context<'_>,
+    people: Vec<Person>,
+    key: impl Fn(&user::Model) -> K,
+) -> HashMap<K, User> {
+    let keys: Vec<_> = people.iter().map(|person| key(&person.row)).collect();
     keys.into_iter().zip(User::all_in_full(ctx, &ctx.look_ahead(), people).await).collect()
 }
 

@@ -30,7 +30,7 @@ use crate::{
         roles::{mutation::RolesMutation, query::RolesQuery},
         sessions::{mutation::SessionsMutation, query::SessionsQuery},
     },
-    graphql::{errors, in_place::Unwatched, loader, resilient::Resilient, tracing::FederatedTracing},
+    graphql::{errors, loader, resilient::Resilient, tracing::FederatedTracing},
 };
 
 /// What can be asked. A field that is refused becomes null and leaves its siblings alone.
@@ -116,8 +116,6 @@ fn finish(builder: Builder, suggestions: Suggestions) -> Schema {
 }
 
 /// Runs one operation for a caller, and makes its errors fit to be seen.
-///
-/// With [`Unwatched`] in its data where the schema has no extension that would watch it.
 pub async fn execute(schema: &Schema, ctx: Ctx, request: Request) -> Response {
     let request_id = ctx.request.id.clone();
     let request = request.data(loader::new(ctx.clone())).data(ctx);
@@ -128,7 +126,5 @@ pub async fn execute(schema: &Schema, ctx: Ctx, request: Request) -> Response {
 pub fn follow(schema: &Schema, ctx: Ctx, request: Request) -> impl Stream<Item = Response> + Send + use<> {
     let request_id = ctx.request.id.clone();
     let request = request.data(loader::new(ctx.clone())).data(ctx);
-    schema
-        .execute_stream(request.data(Unwatched))
-        .map(move |response| errors::present(response, request_id.as_deref()))
+    schema.execute_stream(request).map(move |response| errors::present(response, request_id.as_deref()))
 }

@@ -1,6 +1,7 @@
 //! A document that was asked before is neither parsed nor checked anew, and its plain fields are resolved in place: nobody
 //! may see that from outside.
 
+use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Backend, World};
@@ -107,6 +108,9 @@ async fn what_is_resolved_in_place_is_what_is_resolved_one_by_one() {
         // One place for several fields.
         "{ me { organization { name } organization { code } id id roles { code } roles { active } } }",
         "{ me { ...A ... on User { email ...B } ... on Node { id } ... { status } } } fragment A on User { name roles { code } } fragment B on User { userName organization { ...C } } fragment C on Organization { code }",
+        "{ me { id } me { id userName } users(first: 3) { edges { node { id } } edges { node { userName organization { name } } } pageInfo { hasNextPage } pageInfo { endCursor } } }",
+        "{ me { ...A ...A id } ... on Query { me { status } } } fragment A on User { id roles { code ...R } } fragment R on Role { code permissions }",
+        "{ me { ...A ...B id } } fragment A on User { id name userName status } fragment B on User { name status email b: name }",
         "{ me { id @skip(if: true) userName @include(if: true) organization @include(if: false) { name } } }",
         // Fields that are refused, in the middle of others.
         "{ users(first: 9) { edges { cursor node { id email } } } me { id } }",
@@ -123,6 +127,70 @@ async fn what_is_resolved_in_place_is_what_is_resolved_one_by_one() {
             let data = |answer: &Answer| answer.body["data"].to_string();
             assert_eq!(data(&in_place), data(&watched), "{document}");
             assert_eq!(sorted(&in_place), sorted(&watched), "{document}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_transport_carries_the_same_answer() {
+    let world = World::on(Backend::Sqlite).await;
+    let org = world.organization("acme").await;
+    let ada = world.user("ada").await;
+    world.join(world.user_id(&ada).await, org).await;
+    let admin = world.superadmin().await;
+    let document = "{ me { id email models { uuid } } users(first: 5) { edges { node { userName organization { name } roles { code permissions } } } } }";
+    let plain = admin.run(document).await;
+    assert!(plain.text.contains("\"organization\":{\"name\":\"The organisation acme\"}"), "{}", plain.text);
+    let call = json!({ "query": document });
+    let batch = admin.post(&json!([call, call])).await;
+    assert_eq!(batch.body, json!([plain.body, plain.body]));
+    let accepting = |accept: &str| {
+        let request =
+            Request::post("/graphql").header("content-type", "application/json").header("accept", accept);
+        admin.send(request.body(Body::from(call.to_string())).expect("a request"))
+    };
+    let events = accepting("text/event-stream").await.text;
+    let event = events.lines().find_map(|line| line.strip_prefix("data: ")).expect("an event");
+    assert_eq!(event, plain.text);
+    let parts = accepting("multipart/mixed;subscriptionSpec=1.0").await.text;
+    assert!(parts.contains(&format!("{{\"payload\":{}}}", plain.text)), "{parts}");
+}
+
+#[tokio::test]
+async fn keys_that_are_read_before_are_judged_like_others() {
+    for world in World::each().await {
+        let org = world.organization("acme").await;
+        let ada = world.user("ada").await;
+        world.join(world.user_id(&ada).await, org).await;
+        let admin = world.superadmin().await;
+        let document = "query ($r: [_Any!]!, $one: _Any = { __typename: \"Role\", code: \"MEMBER\" }) {
+            a: _entities(representations: $r) { __typename ... on User { userName } }
+            b: _entities(representations: $r) { ... on Organization { code } ... on User { organization { name } } }
+            c: _entities(representations: [{ __typename: \"User\", userName: \"ada\" }, $one]) { __typename } }";
+        let user = |name: &str| json!({ "__typename": "User", "userName": name });
+        let list = json!([user("ada"), { "__typename": "Organization", "code": "acme" }, user("nobody"), { "id": 7 }]);
+        let ask = |list: &Value| admin.run_with(document, json!({ "r": list }));
+        let unknown = ask(&list).await;
+        assert_eq!(
+            unknown.ok("/a"),
+            json!([{ "__typename": "User", "userName": "ada" }, { "__typename": "Organization" }, null, null])
+        );
+        assert_eq!(
+            unknown.ok("/b"),
+            json!([{ "organization": { "name": "The organisation acme" } }, { "code": "acme" }, null, null])
+        );
+        assert_eq!(unknown.ok("/c"), json!([{ "__typename": "User" }, { "__typename": "Role" }]));
+        for _ in 0..2 {
+            assert_eq!(told(&ask(&list).await), told(&unknown), "on {:?}", world.backend);
+        }
+        assert_eq!(ask(&json!([])).await.ok("/a"), json!([]));
+        let many: Vec<_> = (0..=1_000).map(|_| user("ada")).collect();
+        assert_eq!(ask(&json!(many)).await.codes(), ["BAD_USER_INPUT"]);
+        for wrong in [json!(null), json!([null]), json!(["User"]), json!([[user("ada")]]), json!([1])] {
+            let answer = ask(&wrong).await;
+            let mut codes = answer.codes();
+            codes.dedup();
+            assert_eq!(codes, ["BAD_USER_INPUT"], "{wrong}: {}", answer.text);
         }
     }
 }

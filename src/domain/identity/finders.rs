@@ -110,14 +110,13 @@ pub async fn by_ids(ctx: &Ctx, ids: impl IntoIterator<Item = Uuid>) -> Result<Ha
 }
 
 /// The same, with what is looked at of them.
-pub async fn look_up(ctx: &Ctx, mut ids: Vec<Uuid>, look: Look) -> Result<HashMap<Uuid, Person>> {
+pub async fn look_up(ctx: &Ctx, mut ids: Vec<Uuid>, look: Look) -> Result<Vec<Person>> {
     if ids.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
     ids.sort_unstable();
     ids.dedup();
-    let people = of_ids(ctx, look, &ids).await?;
-    Ok(people.into_iter().map(|person| (person.row.id, person)).collect())
+    of_ids(ctx, look, &ids).await
 }
 
 /// Which of these users are visible: asked of the given connection, so that a transaction sees what it holds, and does
@@ -128,16 +127,15 @@ pub async fn visible_among<C: ConnectionTrait>(db: &C, ctx: &Ctx, ids: &[Uuid]) 
     Ok(ids.into_iter().collect())
 }
 
-/// The visible ones of the users with these names, by the key of the name, in one statement.
-pub async fn by_user_names(ctx: &Ctx, names: &[String], mut look: Look) -> Result<HashMap<String, Person>> {
+/// The visible ones of the users with these names, with the key of the name, in one statement.
+pub async fn by_user_names(ctx: &Ctx, names: &[String], mut look: Look) -> Result<Vec<Person>> {
     if names.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
     let keys = names.iter().map(|name| names::name_key(name));
     let which = user::Column::UserNameKey.is_in(keys);
     look.columns.add(user::Column::UserNameKey);
-    let people = looking::at(ctx, look, among_visible(ctx, which), Pace::Unknown, |_| {}).await?;
-    Ok(people.into_iter().map(|person| (person.row.user_name_key.clone(), person)).collect())
+    looking::at(ctx, look, among_visible(ctx, which), Pace::Unknown, |_| {}).await
 }
 
 pub async fn list(

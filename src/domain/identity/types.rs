@@ -359,3 +359,25 @@ impl UserConnection {
         Self { edges: Some(edges), page_info, total_count }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_graphql::{
+        ContainerType as _, ContextSelectionSet, OutputType, Positioned, parser::types::Field,
+    };
+
+    /// How much room a future takes that is made of these. Whoever awaits it moves all of it.
+    const fn room<A, B, F>(_: &impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_resolves_a_user_is_moved_as_a_pointer() {
+        type Below = (&'static ContextSelectionSet<'static>, &'static Positioned<Field>);
+        assert!(room(&|user: &'static User, (ctx, field): Below| user.resolve(ctx, field)) <= 64);
+        assert!(room(&|roles: &'static List<Role>, (ctx, field): Below| roles.resolve(ctx, field)) <= 64);
+        let field = |user: &'static User, ctx: &'static Context<'static>| user.resolve_field(ctx);
+        assert!(room(&field) <= 1024, "each field has room for the largest: {}", room(&field));
+    }
+}

@@ -15,6 +15,8 @@ use quick_cache::{
     sync::{Cache, DefaultLifecycle},
 };
 
+use super::places::Places;
+
 /// What they may take of the memory, all in all.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 /// So many bytes a parsed document takes for each of its text, at most: a field of one letter has a list of its own.
@@ -23,6 +25,7 @@ const GROWTH: u64 = 256;
 #[derive(Debug)]
 pub struct Document {
     pub parsed: ExecutableDocument,
+    pub places: Places,
     valid: RwLock<Vec<Given>>,
 }
 
@@ -91,7 +94,9 @@ impl Parsed {
         if let Some(document) = self.0.as_ref().and_then(|cache| cache.get(text)) {
             return Ok(document);
         }
-        let document = Arc::new(Document { parsed: parse_query(text)?, valid: RwLock::default() });
+        let parsed = parse_query(text)?;
+        let places = Places::of(&parsed);
+        let document = Arc::new(Document { parsed, places, valid: RwLock::default() });
         if let Some(cache) = &self.0 {
             cache.insert(text.into(), Arc::clone(&document));
         }

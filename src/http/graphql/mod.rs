@@ -85,7 +85,12 @@ pub trait Engine: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Executed> + Send;
 
     /// Executes a subscription.
-    fn follow(&self, caller: Self::Caller, request: async_graphql::Request) -> BoxStream<'static, Executed>;
+    fn follow(
+        &self,
+        caller: Self::Caller,
+        request: async_graphql::Request,
+        known: Known,
+    ) -> BoxStream<'static, Executed>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,10 @@ use super::{
     values,
 };
 use crate::graphql::{
-    documents::parsed::{Document, Given},
+    documents::{
+        parsed::{Document, Given},
+        places::Places,
+    },
     limits,
     scan::scan,
 };
@@ -50,7 +53,6 @@ impl Operations {
 pub struct Prepared {
     pub request: Request,
     pub kind: OperationType,
-    /// What is known of the request beforehand.
     pub known: Known,
     rules: Rules,
     has_variables: bool,
@@ -71,12 +73,12 @@ impl Rules {
     }
 }
 
-/// Whether the schema's rules need to be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// They would find nothing.
-    Valid,
-    Nothing,
+/// What is known of a request beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Whether the schema's rules would find nothing.
+    pub valid: bool,
+    pub places: Places,
 }
 
 impl Prepared {
@@ -118,9 +120,9 @@ pub fn prepare<E: Engine>(
     check_variables(&operation.node, &variables)?;
     fill_in_defaults(&operation.node, &mut variables);
     let given = Given::of(&document.parsed, &variables);
-    let valid = given.is_some_and(|given| document.is_valid(given));
-    let known =
-        if valid && values::are_plain(&operation.node, &variables) { Known::Valid } else { Known::Nothing };
+    let valid =
+        given.is_some_and(|given| document.is_valid(given)) && values::are_plain(&operation.node, &variables);
+    let known = Known { valid, places: document.places };
 
     if let Some(hash) = to_keep {
         documents.keep(hash, text.text());

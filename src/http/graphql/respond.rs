@@ -18,6 +18,7 @@ use super::{
     fault::{self, Fault, Standing},
     request::is_utf8,
 };
+use crate::graphql::written;
 
 /// What an answer is written as, when it is one. (Streams are written by [`super::stream`].)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ fn read_range(range: &str, media_type: &str) -> Option<Wish> {
     Some(Wish { quality, closeness })
 }
 
-/// So long that most answers need not move while they are written.
+/// So long that most answers need not move while they are written, beside what is written already.
 const USUAL_LENGTH: usize = 1024;
 
 /// What goes back for one operation.
@@ -141,6 +142,12 @@ struct Written {
     data: Option<Value>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     extensions: BTreeMap<String, Value>,
+}
+
+impl Written {
+    fn room(&self) -> usize {
+        USUAL_LENGTH + self.data.as_ref().map_or(0, written::length)
+    }
 }
 
 impl Answer {
@@ -196,7 +203,7 @@ impl Answer {
     }
 
     pub fn into_response(self, format: Format) -> Response {
-        write(format.status(self.standing), self.headers, &self.written, format)
+        write(format.status(self.standing), self.headers, &self.written, self.written.room(), format)
     }
 }
 
@@ -227,7 +234,7 @@ pub fn batch(answers: Vec<Answer>, format: Format) -> Response {
         headers.insert(RETRY_AFTER, seconds.into());
     }
     headers.remove(ALLOW);
-    write(StatusCode::OK, headers, &written, format)
+    write(StatusCode::OK, headers, &written, written.iter().map(Written::room).sum(), format)
 }
 
 fn retry_after(error: &ServerError) -> Option<u64> {
@@ -237,10 +244,15 @@ fn retry_after(error: &ServerError) -> Option<u64> {
     }
 }
 
-fn write(status: StatusCode, headers: HeaderMap, written: &impl Serialize, format: Format) -> Response {
-    let mut body = Vec::with_capacity(USUAL_LENGTH);
-    let (status, body) = match serde_json::to_writer(&mut body, written) {
-        Ok(()) => (status, body),
+fn write(
+    status: StatusCode,
+    headers: HeaderMap,
+    answers: &impl Serialize,
+    room: usize,
+    format: Format,
+) -> Response {
+    let (status, body) = match written::to_vec(answers, room) {
+        Ok(body) => (status, body),
         Err(error) => {
             tracing::error!(%error, "an answer could not be written");
             (StatusCode::INTERNAL_SERVER_ERROR, br#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL"}}]}"#.to_vec())

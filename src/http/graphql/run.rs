@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{
     Engine, Refusal,
     fault::{self, Code},
-    prepare::{Known, Prepared},
+    prepare::Prepared,
     respond::Answer,
 };
 
@@ -38,7 +38,7 @@ pub(super) async fn once<E: Engine>(engine: &E, caller: &E::Caller, prepared: Pr
         tracing::error!("an operation panicked");
         return Answer::failed(fault::internal());
     };
-    if prepared.known == Known::Nothing && !fault::is_request_error(&executed) {
+    if !prepared.known.valid && !fault::is_request_error(&executed) {
         rules.found_nothing();
     }
     Answer::executed(presentable(engine, caller, executed, code))
@@ -78,7 +78,7 @@ fn follow<E: Engine>(
     prepared: Prepared,
 ) -> impl futures_util::Stream<Item = Piece> + Send {
     let code = prepared.argument_code();
-    let source = engine.follow(caller.clone(), prepared.request);
+    let source = engine.follow(caller.clone(), prepared.request, prepared.known);
     let source = AssertUnwindSafe(source).catch_unwind().boxed();
     let following = Following { engine, caller, code, source, over: false };
     stream::unfold(following, |mut following| async {

@@ -29,7 +29,7 @@ use super::{
     run::{self, Piece},
     stream::{RECHECK_EVERY, every},
 };
-use crate::http::server::Hold;
+use crate::{graphql::written, http::server::Hold};
 
 mod message;
 
@@ -212,15 +212,15 @@ impl<E: Engine> Session<E> {
             payload: T,
         }
         let text = match piece {
-            Some(Piece::Result(answer)) => written(&Told { kind: "next", id, payload: answer.body() }),
+            Some(Piece::Result(answer)) => text_of(&Told { kind: "next", id, payload: answer.body() }),
             Some(Piece::Failed(answer)) => {
                 self.forget(id);
-                written(&Told { kind: "error", id, payload: answer.errors() })
+                text_of(&Told { kind: "error", id, payload: answer.errors() })
             }
             Some(Piece::Refused(refusal)) => return Err(refusal.into()),
             None => {
                 self.forget(id);
-                written(&serde_json::json!({ "type": "complete", "id": id }))
+                text_of(&serde_json::json!({ "type": "complete", "id": id }))
             }
         };
         Ok(Turn::Send(text))
@@ -299,9 +299,11 @@ fn put_off(alarm: std::pin::Pin<&mut Sleep>, by: Duration) {
     alarm.reset(from + by);
 }
 
-fn written(message: &impl Serialize) -> String {
-    serde_json::to_string(message).unwrap_or_else(|error| {
-        tracing::error!(%error, "a message could not be written");
+fn text_of(message: &impl Serialize) -> String {
+    let json = written::to_vec(message, 0).map_err(|error| error.to_string());
+    let text = json.and_then(|json| String::from_utf8(json).map_err(|error| error.to_string()));
+    text.unwrap_or_else(|error| {
+        tracing::error!(error, "a message could not be written");
         r#"{"type":"ping"}"#.to_owned()
     })
 }

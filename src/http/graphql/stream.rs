@@ -23,7 +23,7 @@ use super::{
     respond::Answer,
     run::{self, Piece, Pieces},
 };
-use crate::http::server::Hold;
+use crate::{graphql::written, http::server::Hold};
 
 /// How often the caller's credential is looked at again when nothing happens.
 pub(super) const RECHECK_EVERY: Duration = Duration::from_secs(1);
@@ -141,8 +141,8 @@ impl Streaming {
     }
 }
 
-fn json(written: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(written).unwrap_or_else(|error| {
+fn json(whole: &impl Serialize) -> Vec<u8> {
+    written::to_vec(whole, 0).unwrap_or_else(|error| {
         tracing::error!(%error, "a part of a stream could not be written");
         br#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL"}}]}"#
             .to_vec()

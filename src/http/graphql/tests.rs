@@ -182,7 +182,12 @@ impl Engine for Small {
         parts.headers.get("origin").is_none_or(|origin| origin == "https://ours.example")
     }
 
-    fn follow(&self, caller: String, request: async_graphql::Request) -> BoxStream<'static, Executed> {
+    fn follow(
+        &self,
+        caller: String,
+        request: async_graphql::Request,
+        _: Known,
+    ) -> BoxStream<'static, Executed> {
         self.schema.execute_stream(request.data(caller)).boxed()
     }
 
