@@ -17,10 +17,11 @@ impl MigrationName for Beside {
 #[async_trait::async_trait]
 impl MigrationTrait for Beside {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.create_index(index("memberships", &["user_id", "is_primary", "organization_id"])).await?;
-        // It begins with the same column, and serves whoever asked this one.
+        // The wider one begins with the same column, and serves whoever asked this one. It goes first: it asks for the whole
+        // table, and whoever holds a part already when they ask for the whole can wait for each other without end.
         let narrower = Index::drop().name("ix__memberships__user_id").table("memberships").to_owned();
-        manager.drop_index(narrower).await
+        manager.drop_index(narrower).await?;
+        manager.create_index(index("memberships", &["user_id", "is_primary", "organization_id"])).await
     }
 
     fn use_transaction(&self) -> Option<bool> {

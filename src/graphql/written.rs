@@ -4,7 +4,7 @@
 //! answer is there. In the tree around it, it is a `Value::Binary`: no scalar of ours is one. Whoever writes an answer
 //! does so by [`to_vec`].
 
-use std::io;
+use std::{io, mem};
 
 use async_graphql::{ServerError, ServerResult, Value};
 use serde::Serialize;
@@ -44,6 +44,8 @@ const MOST_ROOM: usize = 64 * 1024;
 /// An object or a list that is being written, with gaps for what is not there yet.
 pub struct Draft {
     json: Vec<u8>,
+    /// Whether the next place is not the first.
+    begun: bool,
     gaps: Vec<usize>,
     end: u8,
 }
@@ -60,12 +62,12 @@ impl Draft {
     fn new(begin: u8, end: u8, room: usize) -> Self {
         let mut json = Vec::with_capacity(room);
         json.push(begin);
-        Self { json, gaps: Vec::new(), end }
+        Self { json, begun: false, gaps: Vec::new(), end }
     }
 
     /// The place of the next item.
     pub fn next(&mut self) {
-        if self.json.len() > 1 {
+        if mem::replace(&mut self.begun, true) {
             self.json.push(b',');
         }
     }
@@ -157,6 +159,21 @@ mod tests {
         let object = object.close([value!({ "a": 2 }), Value::Null].into_iter()).expect("it is whole");
         let json = to_vec(&object, 0).expect("it is written");
         assert_eq!(String::from_utf8(json).expect("text"), r#"{"late":{"a":2},"there":1,"later":null}"#);
+    }
+
+    #[test]
+    fn items_stand_apart_whichever_of_them_are_waited_for() {
+        for late in 0..8 {
+            let mut list = Draft::list();
+            let is_late = |place: &i32| late >> place & 1 == 1;
+            for place in 0..3 {
+                list.next();
+                if is_late(&place) { list.leave() } else { list.put(&value!(place)).expect("it is written") }
+            }
+            let waited: Vec<_> = (0..3).filter(is_late).map(|place| value!(place)).collect();
+            let list = list.close(waited.into_iter()).expect("it is whole");
+            assert_eq!(to_vec(&list, 0).expect("it is written"), b"[0,1,2]", "{late:03b}");
+        }
     }
 
     #[test]

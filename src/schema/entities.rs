@@ -4,17 +4,21 @@
 //! each representation is a query of its own. Here the order is kept, what is missing or not to be seen is null, and
 //! each kind of key costs one statement. (ADR 0009.)
 
-use std::{borrow::Cow, collections::HashMap, hash::Hash, mem};
+mod keys;
+
+use std::{borrow::Cow, collections::HashMap, hash::Hash};
 
 use async_graphql::{
-    Context, ContextSelectionSet, Guard, InputValueError, InputValueResult, Name, Object, OutputType,
-    Positioned, Request, Result, Scalar, ScalarType, ServerResult, SimpleObject, Union, Value,
-    parser::types::{BaseType, DocumentOperations, Field, Selection, SelectionSet, Type},
+    Context, ContextSelectionSet, Guard, InputValueError, InputValueResult, Object, OutputType, Positioned,
+    Result, Scalar, ScalarType, ServerResult, SimpleObject, Union, Value,
+    parser::types::{Field, Selection, SelectionSet},
     registry::Registry,
 };
-use async_graphql_value::Value as Argument;
 use entity::user;
 use uuid::Uuid;
+
+use keys::Key;
+pub use keys::ReadBefore;
 
 use super::sdl::{self, Security};
 use crate::{
@@ -34,7 +38,6 @@ use crate::{
     },
     error::Error,
     graphql::{ContextExt, guard::Public, in_place::List},
-    ids::{self, Kind},
 };
 
 pub struct Representation(Value);
@@ -178,91 +181,6 @@ impl FederationQuery {
 }
 
 const AT_ONCE: usize = 1_000;
-
-/// Keys that were read where they came, in the variables of these names: async-graphql would copy all of them for the argument.
-pub struct ReadBefore(HashMap<Name, Vec<Option<Key>>>);
-
-impl ReadBefore {
-    /// Takes lists of representations out of the variables. Only where these are known to be what the operation says: the
-    /// schema's rules would no longer find them.
-    pub fn take_from(request: &mut Request) -> Option<Self> {
-        let lists = {
-            let document = request.parsed_query().ok()?;
-            let DocumentOperations::Single(operation) = &document.operations else { return None };
-            let definitions = operation.node.variable_definitions.iter().map(|definition| &definition.node);
-            definitions
-                .filter(|it| is_list_of_keys(&it.var_type.node))
-                .map(|it| it.name.node.clone())
-                .collect::<Vec<_>>()
-        };
-        let read = lists.into_iter().filter_map(|name| match request.variables.get_mut(&name) {
-            Some(Value::List(list)) => {
-                let keys = mem::take(list).iter().map(Key::read).collect();
-                Some((name, keys))
-            }
-            _ => None,
-        });
-        let read: HashMap<_, _> = read.collect();
-        (!read.is_empty()).then_some(Self(read))
-    }
-
-    fn of<'a>(ctx: &Context<'a>) -> Option<&'a Vec<Option<Key>>> {
-        match &ctx.item.node.arguments.first()?.1.node {
-            Argument::Variable(name) => ctx.data_opt::<Self>()?.0.get(name),
-            _ => None,
-        }
-    }
-}
-
-fn is_list_of_keys(kind: &Type) -> bool {
-    match &kind.base {
-        BaseType::List(of) => matches!(&of.base, BaseType::Named(name) if name == "_Any"),
-        BaseType::Named(_) => false,
-    }
-}
-
-/// One way to name an entity.
-enum Key {
-    UserId(Uuid),
-    UserName(String),
-    OrganizationId(Uuid),
-    OrganizationCode(String),
-    RoleId(Uuid),
-    RoleCode(String),
-    ModelId(Uuid),
-    ApplicationId(Uuid),
-}
-
-impl Key {
-    /// `None` for what names nothing of ours.
-    fn read(representation: &Value) -> Option<Self> {
-        let Value::Object(fields) = representation else {
-            return None;
-        };
-        let text = |name: &str| match fields.get(name) {
-            Some(Value::String(text)) => Some(text.as_str()),
-            _ => None,
-        };
-        let id = |kind| text("id").map(|id| ids::decode_as(kind, id));
-        match text("__typename")? {
-            "User" => match id(Kind::User) {
-                Some(id) => id.map(Self::UserId),
-                None => text("userName").map(str::to_owned).map(Self::UserName),
-            },
-            "Organization" => match id(Kind::Organization) {
-                Some(id) => id.map(Self::OrganizationId),
-                None => text("code").map(str::to_owned).map(Self::OrganizationCode),
-            },
-            "Role" => match id(Kind::Role) {
-                Some(id) => id.map(Self::RoleId),
-                None => text("code").map(str::to_owned).map(Self::RoleCode),
-            },
-            "Model" => id(Kind::Model).flatten().map(Self::ModelId),
-            "Application" => id(Kind::Application).flatten().map(Self::ApplicationId),
-            _ => None,
-        }
-    }
-}
 
 /// What the keys lead to: one statement for each kind of key that occurs.
 struct Found {

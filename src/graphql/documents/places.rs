@@ -70,8 +70,9 @@ impl<'d> Look<'d> {
                 }
             }
         }
-        for selected in objects.into_values() {
-            if selected.len() > 1 {
+        for (key, selected) in objects {
+            // Beside an object of the same name, a plain field is for objects of another type, or the document is wrong.
+            if selected.len() > 1 || leaves.contains(key) {
                 self.found = Places::Merged;
             }
             if self.found < Places::Merged {
@@ -108,6 +109,8 @@ mod tests {
             "{ me { id } me { name } }",
             "{ me { organization { id } ...A } } fragment A on User { organization { code } }",
             "{ a { b { c { id } ... { c { id } } } } }",
+            "{ me { x: id ... on User { x: organization { id } } } }",
+            "{ me { ...A x: id } } fragment A on User { x: roles { code } }",
             "{ ...Q ...Q } fragment Q on Query { me { id } }",
         ] {
             assert_eq!(of(merged), Places::Merged, "{merged}");
