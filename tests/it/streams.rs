@@ -67,6 +67,28 @@ async fn begin(address: SocketAddr, token: &str) -> (Socket, Message) {
 }
 
 #[tokio::test]
+async fn a_socket_carries_the_answer_that_a_request_gets() {
+    let world = World::on(Backend::Sqlite).await;
+    let ada = world.user("ada").await;
+    let query = "{ me { userName roles { code permissions } memberships { edges { node { joinedAt } } } } }";
+    let plain = ada.run(query).await;
+    assert_eq!(plain.ok("/me/userName"), "ada");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let stop = CancellationToken::new();
+    let front = denizen::http::Front::new(std::sync::Arc::clone(&world.app));
+    let server = tokio::spawn(serve(listener, front, Pace::default(), stop.clone()));
+    let (mut socket, _) = begin(address, ada.token.as_deref().expect("a token")).await;
+    let subscribe = json!({ "type": "subscribe", "id": "1", "payload": { "query": query } });
+    socket.send(Message::text(subscribe.to_string())).await.expect("sent");
+    let answer = socket.next().await.expect("an answer").expect("a message");
+    let expected = format!("{{\"type\":\"next\",\"id\":\"1\",\"payload\":{}}}", plain.text);
+    assert_eq!(answer.into_text().expect("text"), expected);
+    stop.cancel();
+    server.abort();
+}
+
+#[tokio::test]
 async fn sockets_beyond_the_bound_are_closed_with_a_code_that_says_later() {
     let flags = ["--max-streams-per-user", "1", "--max-streams-per-address", "2"];
     let world = World::with(Backend::Sqlite, &flags).await;
