@@ -17,8 +17,8 @@ impl MigrationName for Beside {
 #[async_trait::async_trait]
 impl MigrationTrait for Beside {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // The wider one begins with the same column, and serves whoever asked this one. It goes first: it asks for the whole
-        // table, and whoever holds a part already when they ask for the whole can wait for each other without end.
+        // The wider one begins with the same column, and serves whoever asked the narrower one. Dropping comes first: it takes the
+        // whole table, and who already holds a part of it when they ask for the whole can be waited for by others who do so, too.
         let narrower = Index::drop().name("ix__memberships__user_id").table("memberships").to_owned();
         manager.drop_index(narrower).await?;
         manager.create_index(index("memberships", &["user_id", "is_primary", "organization_id"])).await

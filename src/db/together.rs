@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// So many ids go together: as many as a router may ask for at once. The more there are, the more often two of them stand on
-/// one page of an index; and the longer waits whoever comes behind them.
+/// So many ids go together, unless one request alone asks for more. The more there are, the more often two of them stand on one
+/// page of an index; and the longer waits whoever comes behind them.
 const MOST_IDS: usize = 2_000;
 /// So many wait before the next one is better off alone.
 const LONGEST_QUEUE: usize = 512;

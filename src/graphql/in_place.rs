@@ -72,7 +72,7 @@ where
             }
         }
     }
-    draft.close(all(waiting).await?.into_iter())
+    draft.close(all(waiting).await?)
 }
 
 /// A list whose items are resolved in place.
@@ -123,7 +123,7 @@ async fn items<T: OutputType>(
             draft.more(items.len());
         }
     }
-    draft.close(all(waiting).await?.into_iter())
+    draft.close(all(waiting).await?)
 }
 
 /// Where futures begin one after the other: memory that was used just now is the fastest.

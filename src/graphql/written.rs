@@ -96,7 +96,7 @@ impl Draft {
     }
 
     /// The whole, with what was waited for in the gaps, in their order.
-    pub fn close(mut self, late: impl ExactSizeIterator<Item = Value>) -> ServerResult<Value> {
+    pub fn close(mut self, late: Vec<Value>) -> ServerResult<Value> {
         self.json.push(self.end);
         if self.gaps.is_empty() {
             return Ok(Value::Binary(self.json.into()));
@@ -133,13 +133,13 @@ mod tests {
             object.field(key);
             object.put(&value).expect("it is written");
         }
-        let object = object.close([].into_iter()).expect("it is whole");
+        let object = object.close(Vec::new()).expect("it is whole");
         let mut list = Draft::list();
         for value in [object, Value::Null] {
             list.next();
             list.put(&value).expect("it is written");
         }
-        let list = list.close([].into_iter()).expect("it is whole");
+        let list = list.close(Vec::new()).expect("it is whole");
         let around = Value::Object([(async_graphql::Name::new("all"), list)].into_iter().collect());
         let json = to_vec(&around, 0).expect("it is written");
         assert_eq!(length(&around), json.len() - r#"{"all":}"#.len());
@@ -156,7 +156,7 @@ mod tests {
         object.put(&value!(1)).expect("it is written");
         object.field("later");
         object.leave();
-        let object = object.close([value!({ "a": 2 }), Value::Null].into_iter()).expect("it is whole");
+        let object = object.close(vec![value!({ "a": 2 }), Value::Null]).expect("it is whole");
         let json = to_vec(&object, 0).expect("it is written");
         assert_eq!(String::from_utf8(json).expect("text"), r#"{"late":{"a":2},"there":1,"later":null}"#);
     }
@@ -171,15 +171,14 @@ mod tests {
                 if is_late(&place) { list.leave() } else { list.put(&value!(place)).expect("it is written") }
             }
             let waited: Vec<_> = (0..3).filter(is_late).map(|place| value!(place)).collect();
-            let list = list.close(waited.into_iter()).expect("it is whole");
+            let list = list.close(waited).expect("it is whole");
             assert_eq!(to_vec(&list, 0).expect("it is written"), b"[0,1,2]", "{late:03b}");
         }
     }
 
     #[test]
     fn what_is_empty_is_written_too() {
-        let written =
-            |draft: Draft| to_vec(&draft.close([].into_iter()).expect("whole"), 0).expect("written");
+        let written = |draft: Draft| to_vec(&draft.close(Vec::new()).expect("whole"), 0).expect("written");
         assert_eq!((written(Draft::object(0)), written(Draft::list())), (b"{}".to_vec(), b"[]".to_vec()));
     }
 }
