@@ -84,6 +84,11 @@ docker: ## Builds the container image denizen:latest
 		--build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" \
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
+.PHONY: faults
+faults: ## Breaks requests off (10,000 on each database) and disks (twenty rounds), and looks for what is lost; a quarter of an hour
+	@scripts/setup test
+	DENIZEN_TEST_BROKEN_OFF=10000 DENIZEN_TEST_DISK_ROUNDS=20 cargo test --test it -- broken_off disk_faults full_disk
+
 .PHONY: fuzz
 fuzz: ## Looks for documents that the scan before the parser misjudges; make fuzz SECONDS=3600 for an hour
 	@scripts/setup fuzz

@@ -3,16 +3,19 @@
 //! `SQLite` has one writer. All writes share one connection and begin as `IMMEDIATE`, so they queue here, in order,
 //! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
 
+mod health;
 mod here;
+mod pools;
 mod recall;
 mod row;
 mod shared;
+mod statements;
 mod together;
 mod txn;
+mod writer;
 
 use std::{
     fmt::Write as _,
-    os::unix::fs::DirBuilderExt as _,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -21,11 +24,10 @@ use std::{
     time::Duration,
 };
 
+use entity::Timestamp;
 use sea_orm::{
-    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, Value,
     sea_query::{Expr, SelectStatement, SimpleExpr},
-    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use uuid::Uuid;
 
@@ -36,6 +38,7 @@ pub use row::Row;
 use shared::Shared;
 use txn::Bells;
 pub use txn::Txn;
+pub use writer::Writer;
 
 use crate::{
     config::{self, DatabaseUrl},
@@ -44,7 +47,7 @@ use crate::{
 
 pub struct Db {
     read: DatabaseConnection,
-    write: DatabaseConnection,
+    writer: Writer,
     quick: OnceLock<Quick>,
     recall: Recall,
     bells: Arc<Bells>,
@@ -98,46 +101,16 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A statement that takes longer is given up by the server: no request waits so long.
+/// A statement that takes longer is given up by the server: no request waits so long. No transaction waits so long for
+/// its next statement either.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a request waits for a connection before it is told that the database is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Db {
     pub async fn connect(config: &config::Database) -> Result<Self> {
-        let (mut read, mut write) = match &config.database_url {
-            DatabaseUrl::Postgres(url) => {
-                let mut options = ConnectOptions::new(url.expose());
-                // A ping before each use costs more than a query: only what has lain idle is asked whether it lives.
-                options
-                    .max_connections(config.database_connections - shared_of(config))
-                    .test_before_acquire(false)
-                    .test_before_acquire_if_idle_for(Duration::from_secs(2))
-                    .statement_timeout(STATEMENT_TIMEOUT);
-                let pool = connect(options).await?;
-                (pool.clone(), pool)
-            }
-            DatabaseUrl::Sqlite(path) => {
-                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(
-                        |error| Error::internal(format!("{} cannot be made: {error}", folder.display())),
-                    )?;
-                }
-                // The path as it is, and not as a part of an address: there `%20` would be another name.
-                let file = path.clone();
-                let durable = move |options| durable(options).filename(&file);
-                let writing = durable.clone();
-                let mut writer = ConnectOptions::new("sqlite://denizen.db");
-                writer
-                    .max_connections(1)
-                    .min_connections(1)
-                    .map_sqlx_sqlite_opts(move |options| writing(options).create_if_missing(true));
-                let write = connect(writer).await?;
-                let mut readers = ConnectOptions::new("sqlite://denizen.db");
-                readers.max_connections(config.database_connections).map_sqlx_sqlite_opts(durable);
-                (connect(readers).await?, write)
-            }
-        };
+        let health = Arc::default();
+        let (mut read, mut write) = pools::open(config, &health).await?;
         let heard = Arc::default();
         hear(&mut read, &heard);
         if config.database_url.is_sqlite() {
@@ -145,8 +118,9 @@ impl Db {
         } else {
             write = read.clone();
         }
+        let writer = Writer::new(write, health);
         let (quick, recall, bells) = (OnceLock::new(), Recall::default(), Arc::default());
-        Ok(Self { read, write, quick, recall, bells, heard })
+        Ok(Self { read, writer, quick, recall, bells, heard })
     }
 
     /// Opens the connections of quick statements, if there can be any: else the pool serves them like all others.
@@ -292,32 +266,27 @@ impl Db {
 
     /// The connection that may change the schema.
     pub fn owner(&self) -> &DatabaseConnection {
-        &self.write
+        self.writer.connection()
     }
 
     pub fn backend(&self) -> DbBackend {
-        self.write.get_database_backend()
+        self.writer.get_database_backend()
     }
 
     /// A transaction that writes. What is not committed is rolled back when it is dropped.
     pub async fn begin(&self) -> Result<Txn> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let inner = self.write.begin_with_options(options).await?;
-        Ok(Txn::new(inner, Arc::clone(&self.bells)))
+        Ok(Txn::new(self.writer.begin().await?, Arc::clone(&self.bells)))
     }
 
     /// For a write that is one statement and stands by itself: it needs no transaction around it.
-    pub fn alone(&self) -> &DatabaseConnection {
-        &self.write
+    pub fn alone(&self) -> &Writer {
+        &self.writer
     }
 
     /// Such a statement, put together by hand. Says how many rows it concerned.
     pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64> {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
-        Ok(self.write.execute_raw(statement).await?.rows_affected())
+        Ok(self.writer.execute_raw(statement).await?.rows_affected())
     }
 
     /// Until a transaction that has made jobs is committed.
@@ -330,12 +299,17 @@ impl Db {
         self.bells.recorded.notified().await;
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<()> {
+    async fn ping(&self) -> Result<()> {
         tokio::time::timeout(PATIENCE, self.read.ping())
             .await
             .map_err(|_| Error::internal("the database does not answer"))?
             .map_err(Error::from)
+    }
+
+    /// Whether the database answers, and keeps what is written.
+    pub async fn check(&self, now: Timestamp) -> Result<()> {
+        self.ping().await?;
+        self.writer.check(now).await
     }
 
     pub async fn close(&self) -> Result<()> {
@@ -345,14 +319,9 @@ impl Db {
             None => {}
         }
         self.read.close_by_ref().await?;
-        self.write.close_by_ref().await?;
+        self.owner().close_by_ref().await?;
         Ok(())
     }
-}
-
-async fn connect(mut options: ConnectOptions) -> Result<DatabaseConnection> {
-    options.acquire_timeout(PATIENCE).connect_timeout(PATIENCE).sqlx_logging(false);
-    Ok(Database::connect(options).await?)
 }
 
 /// `PostgreSQL` plans a statement anew each time while it does not know how many rows are wanted: the few limits that
@@ -378,15 +347,4 @@ fn with_its_limit(mut statement: Statement) -> Statement {
 fn hear(connection: &mut DatabaseConnection, heard: &Arc<Heard>) {
     let heard = Arc::clone(heard);
     connection.set_metric_callback(move |info| heard.hear(&info.statement.sql));
-}
-
-fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    // FULL: an acknowledged write survives a power cut, too, not only a crash of the process.
-    options
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        // What is erased is overwritten in the file.
-        .pragma("secure_delete", "ON")
-        .busy_timeout(PATIENCE)
 }

@@ -258,18 +258,25 @@ enum Trouble {
     Other,
 }
 
+/// What the driver said, if it was the driver.
+pub fn driver_error(error: &DbErr) -> Option<&SqlxError> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(driver))
+        | DbErr::Exec(RuntimeErr::SqlxError(driver))
+        | DbErr::Query(RuntimeErr::SqlxError(driver)) => Some(driver),
+        _ => None,
+    }
+}
+
 fn trouble(error: &DbErr) -> Trouble {
-    let (DbErr::Conn(RuntimeErr::SqlxError(driver))
-    | DbErr::Exec(RuntimeErr::SqlxError(driver))
-    | DbErr::Query(RuntimeErr::SqlxError(driver))) = error
-    else {
+    let Some(driver) = driver_error(error) else {
         return if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
             Trouble::Away
         } else {
             Trouble::Other
         };
     };
-    match driver.as_ref() {
+    match driver {
         SqlxError::Database(said) => match said.code().as_deref() {
             Some("22021") => Trouble::Nul,
             Some("40001" | "40P01") => Trouble::Entangled,
@@ -287,13 +294,14 @@ fn trouble(error: &DbErr) -> Trouble {
 /// Whether what the database said may be otherwise in a moment.
 fn passes(code: &str) -> bool {
     // PostgreSQL: connection, transaction rollback (serialisation, deadlock), resources, intervention (shutdown,
-    // timeout), and a replica that takes no writes.
-    let classes = ["08", "40", "53", "57"];
+    // timeout), errors of its system; a replica that takes no writes, and a transaction that was idle for too long.
+    let classes = ["08", "40", "53", "57", "58"];
+    let states = ["25006", "25P03"];
     let postgres =
-        code.len() == 5 && (classes.iter().any(|class| code.starts_with(class)) || code == "25006");
-    // SQLite's primary codes stand in the lowest byte: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+        code.len() == 5 && (classes.iter().any(|class| code.starts_with(class)) || states.contains(&code));
+    // SQLite's primary codes stand in the lowest byte: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
     let sqlite = code.len() < 5
-        && code.parse::<u32>().is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)));
+        && code.parse::<u32>().is_ok_and(|code| [5, 6, 7, 8, 10, 13, 14].contains(&(code & 0xff)));
     postgres || sqlite
 }
 

@@ -93,6 +93,7 @@ fn not_among(applied: &[seaql_migrations::Model]) -> Vec<Migration> {
 
 /// A transaction that no second migrating instance can be in. The lock and the work share one connection of the pool:
 /// a lock taken by a statement of its own would stay behind on whichever connection happened to run it.
+#[expect(clippy::disallowed_methods, reason = "a start is not broken off: it ends, or the process does")]
 async fn begin_alone(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     if db.get_database_backend() == DbBackend::Sqlite {
         // The writer's lock is taken before the first look: a deferred transaction could look, and then wait for
@@ -108,7 +109,9 @@ async fn begin_alone(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbE
     // would not see what the other one did.
     let transaction = db.begin_with_config(Some(IsolationLevel::ReadCommitted), None).await?;
     // The limits that suit requests suit neither the wait nor a migration of a large table.
-    transaction.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+    let limits = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+    let lifted = limits.map(|limit| format!("SET LOCAL {limit} = 0")).join("; ");
+    transaction.execute_unprepared(&lifted).await?;
     // Released with the transaction, however that ends.
     transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
     Ok(transaction)

@@ -9,10 +9,14 @@ use std::{
     },
 };
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::sync::Notify;
 
-use crate::{crypto, error::Result};
+use super::statements::Statements;
+use crate::{
+    crypto,
+    error::{Error, Result},
+};
 
 /// One bell wakes one sleeper.
 #[derive(Default)]
@@ -25,14 +29,14 @@ pub struct Bells {
 
 /// A transaction that writes.
 pub struct Txn {
-    inner: DatabaseTransaction,
+    inner: Statements,
     bells: Arc<Bells>,
     enqueued: AtomicBool,
     recorded: AtomicBool,
 }
 
 impl Txn {
-    pub fn new(inner: DatabaseTransaction, bells: Arc<Bells>) -> Self {
+    pub fn new(inner: Statements, bells: Arc<Bells>) -> Self {
         Self { inner, bells, enqueued: AtomicBool::new(false), recorded: AtomicBool::new(false) }
     }
 
@@ -61,7 +65,12 @@ impl Txn {
         Ok(())
     }
 
+    /// Commits in a task of its own: whoever asks may go, and what follows from the commit is done all the same.
     pub async fn commit(self) -> Result<()> {
+        tokio::spawn(self.finish()).await.map_err(Error::internal)?
+    }
+
+    async fn finish(self) -> Result<()> {
         self.inner.commit().await?;
         if self.enqueued.into_inner() {
             self.bells.enqueued.notify_one();
@@ -74,9 +83,9 @@ impl Txn {
 }
 
 impl Deref for Txn {
-    type Target = DatabaseTransaction;
+    type Target = Statements;
 
-    fn deref(&self) -> &DatabaseTransaction {
+    fn deref(&self) -> &Statements {
         &self.inner
     }
 }

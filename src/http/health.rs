@@ -17,9 +17,9 @@ pub async fn live() -> impl IntoResponse {
     Json(json!({ "status": "ok" }))
 }
 
-/// The database answers, too: requests can be sent here.
+/// The database answers, too, and keeps what is written: requests can be sent here.
 pub async fn ready(State(app): State<Arc<App>>) -> impl IntoResponse {
-    match app.db.ping().await {
+    match app.db.check(app.clock.now()).await {
         Ok(()) => (StatusCode::OK, Json(json!({ "status": "ok" }))),
         Err(error) => {
             tracing::warn!(%error, "not ready");

@@ -92,9 +92,18 @@ impl Running {
 
     /// Sends a GraphQL document over a real connection. `None` when the connection broke.
     pub fn graphql(&self, document: &str) -> Option<Value> {
+        self.post(document, "")
+    }
+
+    /// The same with an access token.
+    pub fn graphql_as(&self, token: &str, document: &str) -> Option<Value> {
+        self.post(document, &format!("authorization: Bearer {token}\r\n"))
+    }
+
+    fn post(&self, document: &str, credential: &str) -> Option<Value> {
         let body = serde_json::json!({ "query": document }).to_string();
         let head = format!(
-            "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+            "POST /graphql HTTP/1.1\r\nhost: localhost\r\n{credential}content-type: application/json\r\n\
              content-length: {}\r\nconnection: close\r\n\r\n",
             body.len()
         );

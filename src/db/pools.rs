@@ -1,0 +1,158 @@
+//! Opening the pools: what each connection is set to, and which of them may be used again.
+
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection,
+    sqlx::{
+        Connection as _, PgConnection, SqliteConnection,
+        pool::PoolConnectionMetadata,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
+};
+
+use super::{PATIENCE, STATEMENT_TIMEOUT, health::Health, shared_of};
+use crate::{
+    config::{self, DatabaseUrl},
+    error::{Error, Result},
+};
+
+/// What has lain idle for so long is asked whether it lives.
+const ASK_AFTER: Duration = Duration::from_secs(2);
+
+/// One pool to read from and one to write with. On `PostgreSQL` they are the same.
+pub async fn open(
+    config: &config::Database,
+    health: &Arc<Health>,
+) -> Result<(DatabaseConnection, DatabaseConnection)> {
+    match &config.database_url {
+        DatabaseUrl::Postgres(url) => {
+            let connections = config.database_connections - shared_of(config);
+            let pool = connect(postgres(url.expose(), connections)).await?;
+            Ok((pool.clone(), pool))
+        }
+        DatabaseUrl::Sqlite(path) => {
+            create_private(path)
+                .map_err(|error| Error::internal(format!("{} cannot be used: {error}", path.display())))?;
+            // The path as it is, and not as a part of an address: there `%20` would be another name.
+            let file = path.to_owned();
+            let durable = move |options| durable(options).filename(&file);
+            let writer = connect(sqlite_writer(durable.clone(), health)).await?;
+            let mut readers = ConnectOptions::new("sqlite://denizen.db");
+            readers.max_connections(config.database_connections).map_sqlx_sqlite_opts(durable);
+            Ok((connect(readers).await?, writer))
+        }
+    }
+}
+
+async fn connect(mut options: ConnectOptions) -> Result<DatabaseConnection> {
+    options.acquire_timeout(PATIENCE).connect_timeout(PATIENCE).sqlx_logging(false);
+    Ok(Database::connect(options).await?)
+}
+
+fn postgres(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    // A ping before each use costs more than a query.
+    options
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .statement_timeout(STATEMENT_TIMEOUT)
+        .map_sqlx_postgres_opts(|options| {
+            let limit = STATEMENT_TIMEOUT.as_millis().to_string();
+            options.options([("idle_in_transaction_session_timeout", limit)])
+        })
+        .map_sqlx_postgres_before_acquire(|connection, metadata| {
+            Box::pin(postgres_is_idle(connection, metadata))
+        });
+    options
+}
+
+/// Whether no transaction is open. The driver knows of those that it began; of any other the server tells, asked in place of
+/// a ping.
+async fn postgres_is_idle(
+    connection: &mut PgConnection,
+    metadata: PoolConnectionMetadata,
+) -> std::result::Result<bool, sea_orm::SqlxError> {
+    if connection.is_in_transaction() {
+        return Ok(false);
+    }
+    if metadata.idle_for < ASK_AFTER {
+        return Ok(true);
+    }
+    // They are the same in the first statement of a transaction only.
+    sqlx::query_scalar("SELECT now() = statement_timestamp()").fetch_one(connection).await
+}
+
+fn sqlite_writer(
+    durable: impl Fn(SqliteConnectOptions) -> SqliteConnectOptions + Send + Sync + 'static,
+    health: &Arc<Health>,
+) -> ConnectOptions {
+    let health = Arc::clone(health);
+    let mut writer = ConnectOptions::new("sqlite://denizen.db");
+    writer
+        .max_connections(1)
+        .min_connections(1)
+        .map_sqlx_sqlite_opts(move |options| durable(options).create_if_missing(true))
+        .map_sqlx_sqlite_before_acquire(move |connection, _| {
+            let suspect = health.take_suspicion();
+            Box::pin(async move { Ok(!suspect && sqlite_is_idle(connection).await) })
+        });
+    writer
+}
+
+/// Whether no transaction is open: neither by the driver's count, nor by `SQLite`'s own, which begins none within another.
+async fn sqlite_is_idle(connection: &mut SqliteConnection) -> bool {
+    !connection.is_in_transaction() && sqlx::raw_sql("BEGIN; ROLLBACK").execute(connection).await.is_ok()
+}
+
+fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    // FULL: an acknowledged write survives a power cut, too, not only a crash of the process.
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        // What is erased is overwritten in the file.
+        .pragma("secure_delete", "ON")
+        .busy_timeout(PATIENCE)
+}
+
+/// Makes the file, and the folder if it is missing, for the owner alone: everybody's data is in it. `SQLite` gives the
+/// files beside it the same rights.
+fn create_private(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => close_to_others(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file of an earlier version may be readable by everybody on the machine. The rights of a group stay: backups may use
+/// them.
+fn close_to_others(path: &Path) -> io::Result<()> {
+    const OTHERS: u32 = 0o007;
+    let mut permissions = path.metadata()?.permissions();
+    if permissions.mode() & OTHERS == 0 {
+        return Ok(());
+    }
+    permissions.set_mode(permissions.mode() & !OTHERS);
+    match std::fs::set_permissions(path, permissions) {
+        Ok(()) => {
+            tracing::info!(path = %path.display(), "the database file is no longer readable by everybody")
+        }
+        // Somebody else's file: it is theirs to close.
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "everybody on this machine can read the database file")
+        }
+    }
+    Ok(())
+}
