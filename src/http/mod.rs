@@ -24,11 +24,13 @@ use std::{
 use axum::{
     Router,
     extract::{Request, State},
-    response::Response,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
     routing::get,
 };
 use door::Door;
 use origins::Origins;
+use server::Hold;
 use tower::{Service, ServiceExt as _};
 
 use crate::app::App;
@@ -63,11 +65,29 @@ impl Front {
             };
             return middleware::watch(app, request, Some(GRAPHQL), answer).await;
         }
-        let answer = |request| async {
-            let Ok(response) = routes.clone().oneshot(request).await;
-            response
-        };
-        middleware::watch(app, request, None, answer).await
+        middleware::watch(app, request, None, |request| route(routes.clone(), request)).await
+    }
+}
+
+/// What may write is not broken off where its client hangs up.
+async fn route(routes: Router, request: Request) -> Response {
+    if request.method().is_safe() {
+        let Ok(response) = routes.oneshot(request).await;
+        return response;
+    }
+    let hold = request.extensions().get::<Hold>().cloned();
+    let apart = tokio::spawn(async move {
+        let Ok(response) = routes.oneshot(request).await;
+        drop(hold);
+        response
+    });
+    match apart.await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            // The server answers it, and logs it.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        },
     }
 }
 

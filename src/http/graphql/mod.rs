@@ -18,9 +18,12 @@ use axum::{
 };
 use futures_util::stream::BoxStream;
 
-use crate::graphql::{
-    documents::Documents,
-    limits::{Limit, Limits},
+use crate::{
+    graphql::{
+        documents::Documents,
+        limits::{Limit, Limits},
+    },
+    http::server::Hold,
 };
 
 pub mod fault;
@@ -38,6 +41,7 @@ use fault::Fault;
 use prepare::{Known, Operations, prepare};
 use request::{Call, Calls};
 use respond::{Answer, Format};
+use run::Kept;
 use stream::{Live, Streaming};
 
 /// What executes operations: the schema, with the tiers of its callers.
@@ -188,13 +192,15 @@ async fn serve<E: Engine>(
                     let live = Live::new(engine.clone(), caller, prepared, streaming, parts, seats);
                     Ok(Answers::Stream(Box::new(live)))
                 }
-                _ => Ok(Answers::One(run::once(engine, &caller, prepared).await)),
+                _ => Ok(Answers::One(run::once(engine, &caller, prepared, || kept(parts)).await)),
             }
         }
         Calls::Batch(_) if wanted.plain.is_none() => {
             Err(Fault::bad_request("A batch is answered as JSON: accept it.").into())
         }
-        Calls::Batch(calls) => Box::pin(batch(engine, &caller, calls, operations.without_streams())).await,
+        Calls::Batch(calls) => {
+            Box::pin(batch(engine, &caller, calls, operations.without_streams(), parts)).await
+        }
     }
 }
 
@@ -203,6 +209,7 @@ async fn batch<E: Engine>(
     caller: &E::Caller,
     calls: Vec<Call>,
     operations: Operations,
+    parts: &Parts,
 ) -> Result<Answers<E>, Answer> {
     let limits = engine.limits(caller);
     Limit::Batch.check(limits.batch, calls.len()).map_err(Fault::from).map_err(Fault::malformed)?;
@@ -212,7 +219,7 @@ async fn batch<E: Engine>(
         answers.push(match prepare(engine, caller, call, operations) {
             // The call before may have ended the session of this one.
             Ok(prepared) => match engine.recheck(caller).await {
-                Ok(caller) => run::once(engine, &caller, prepared).await,
+                Ok(caller) => run::once(engine, &caller, prepared, || kept(parts)).await,
                 Err(refusal) => refusal.into(),
             },
             Err(fault) => Answer::refused(fault),
@@ -221,6 +228,11 @@ async fn batch<E: Engine>(
         tokio::task::yield_now().await;
     }
     Ok(Answers::Batch(answers))
+}
+
+/// What a mutation of this request keeps.
+fn kept(parts: &Parts) -> Kept {
+    Kept { hold: parts.extensions.get::<Hold>().cloned().unwrap_or_default(), operation: None }
 }
 
 #[cfg(test)]

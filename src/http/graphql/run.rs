@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use async_graphql::{Response as Executed, Value, parser::types::OperationType};
 use axum::http::StatusCode;
 use futures_util::{FutureExt, StreamExt, stream, stream::BoxStream};
-use tokio::time::timeout;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     Engine, Refusal,
@@ -13,6 +13,7 @@ use super::{
     prepare::Prepared,
     respond::Answer,
 };
+use crate::http::server::Hold;
 
 /// One that is carried by a stream runs for no longer than one that is a request of its own.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -28,13 +29,39 @@ pub(super) enum Piece {
 
 pub(super) type Pieces = BoxStream<'static, Piece>;
 
+/// What a mutation keeps until it has ended, though its client may be gone by then: its place among the connections, and
+/// among the operations of its socket. So those whose clients hung up stay bounded, and stopping waits for them.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub hold: Hold,
+    #[expect(dead_code, reason = "held, not read")]
+    pub operation: Option<OwnedSemaphorePermit>,
+}
+
 /// Runs a query or a mutation.
-pub(super) async fn once<E: Engine>(engine: &E, caller: &E::Caller, prepared: Prepared) -> Answer {
+pub(super) async fn once<E: Engine>(
+    engine: &E,
+    caller: &E::Caller,
+    prepared: Prepared,
+    kept: impl FnOnce() -> Kept,
+) -> Answer {
     let code = prepared.argument_code();
     let rules = prepared.rules();
-    let execution = AssertUnwindSafe(engine.execute(caller.clone(), prepared.request, prepared.known));
     // A panic is a bug of ours and no reason to drop the connection, or the rest of a batch.
-    let Ok(executed) = execution.catch_unwind().await else {
+    let executed = if prepared.kind == OperationType::Mutation {
+        let (engine, caller, kept) = (engine.clone(), caller.clone(), kept());
+        // What writes is not broken off where its client hangs up, cancels, or waits no longer.
+        let apart = tokio::spawn(async move {
+            let executed = engine.execute(caller, prepared.request, prepared.known).await;
+            drop(kept);
+            executed
+        });
+        apart.await.ok()
+    } else {
+        let execution = engine.execute(caller.clone(), prepared.request, prepared.known);
+        AssertUnwindSafe(execution).catch_unwind().await.ok()
+    };
+    let Some(executed) = executed else {
         tracing::error!("an operation panicked");
         return Answer::failed(fault::internal());
     };
@@ -45,12 +72,12 @@ pub(super) async fn once<E: Engine>(engine: &E, caller: &E::Caller, prepared: Pr
 }
 
 /// Runs whatever it is.
-pub(super) fn pieces<E: Engine>(engine: E, caller: E::Caller, prepared: Prepared) -> Pieces {
+pub(super) fn pieces<E: Engine>(engine: E, caller: E::Caller, prepared: Prepared, kept: Kept) -> Pieces {
     if prepared.kind == OperationType::Subscription {
         return follow(engine, caller, prepared).boxed();
     }
     let whole = async move {
-        match timeout(TIME_LIMIT, once(&engine, &caller, prepared)).await {
+        match timeout(TIME_LIMIT, once(&engine, &caller, prepared, || kept)).await {
             Ok(answer) if answer.was_refused() => Piece::Failed(answer),
             Ok(answer) => Piece::Result(answer),
             Err(_) => Piece::Refused(Refusal {

@@ -3,7 +3,7 @@
 //! One task is one socket. It holds no results back: what it writes, the client takes, or waits for in the kernel; so a
 //! client that reads nothing stops its own subscriptions, and after a while loses its connection (`server::pace`).
 
-use std::{borrow::Cow, collections::HashMap, pin::pin, time::Duration};
+use std::{borrow::Cow, collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -18,7 +18,10 @@ use futures_util::{
     stream::{self, AbortHandle, BoxStream, SelectAll},
 };
 use serde::Serialize;
-use tokio::time::{Instant, Interval, Sleep, sleep, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, Interval, Sleep, sleep, timeout},
+};
 
 use super::{
     Engine, Refusal,
@@ -26,7 +29,7 @@ use super::{
     prepare::{Operations, prepare},
     request::{Call, MAX_BODY},
     respond::{Answer, Format},
-    run::{self, Piece},
+    run::{self, Kept, Piece},
     stream::{RECHECK_EVERY, every},
 };
 use crate::{graphql::written, http::server::Hold};
@@ -123,6 +126,7 @@ struct Session<E: Engine> {
     /// One for where it comes from, and with the caller one for them.
     seats: Vec<E::Seat>,
     operations: HashMap<String, AbortHandle>,
+    places: Arc<Semaphore>,
     results: SelectAll<Tagged>,
     rechecks: Interval,
     hold: Hold,
@@ -137,6 +141,7 @@ impl<E: Engine> Session<E> {
             caller: None,
             seats: vec![seat],
             operations: HashMap::new(),
+            places: Arc::new(Semaphore::new(MOST_OPERATIONS)),
             results: SelectAll::new(),
             rechecks: every(RECHECK_EVERY),
             hold,
@@ -272,7 +277,9 @@ impl<E: Engine> Session<E> {
         if self.operations.contains_key(&id) {
             return Err(Farewell::new(4409, clipped(format!("Subscriber for {id} already exists"))));
         }
-        if self.operations.len() >= MOST_OPERATIONS {
+        // A mutation goes on after the client has cancelled it, and counts until it has ended.
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        if self.operations.len() >= MOST_OPERATIONS || place.is_none() {
             let message = format!("At most {MOST_OPERATIONS} operations at once on one connection.");
             let fault = Fault::graphql(Code::LimitExceeded, message);
             return self.tell(&id, Some(Piece::Failed(Answer::refused(fault))));
@@ -280,7 +287,10 @@ impl<E: Engine> Session<E> {
         // As they are now: what they may do can have changed since the socket was opened.
         let caller = self.engine.admit(&self.parts).await?;
         let pieces = match prepare(&self.engine, &caller, call, Operations::All) {
-            Ok(prepared) => run::pieces(self.engine.clone(), caller, prepared),
+            Ok(prepared) => {
+                let kept = Kept { hold: self.hold.clone(), operation: place };
+                run::pieces(self.engine.clone(), caller, prepared, kept)
+            }
             Err(fault) => stream::iter([Piece::Failed(Answer::refused(fault))]).boxed(),
         };
         let tag = id.clone();

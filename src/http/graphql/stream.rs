@@ -189,13 +189,14 @@ impl<E: Engine> Live<E> {
         parts: &Parts,
         seats: [E::Seat; 2],
     ) -> Self {
+        let kept = super::kept(parts);
         Self {
             _seats: seats,
-            pieces: run::pieces(engine.clone(), caller.clone(), prepared),
+            hold: kept.hold.clone(),
+            pieces: run::pieces(engine.clone(), caller.clone(), prepared, kept),
             engine,
             caller,
             streaming,
-            hold: parts.extensions.get::<Hold>().cloned().unwrap_or_default(),
             rechecks: every(RECHECK_EVERY),
             heartbeats: every(streaming.heartbeat_every()),
             state: State::Opening,
