@@ -64,8 +64,13 @@ impl Front {
             return middleware::watch(app, request, Some(GRAPHQL), answer).await;
         }
         let answer = |request| async {
-            let Ok(response) = routes.clone().oneshot(request).await;
-            response
+            match graphql::request::with_whole_body(request).await {
+                Ok(request) => {
+                    let Ok(response) = routes.clone().oneshot(request).await;
+                    response
+                }
+                Err(fault) => fault.plainly(),
+            }
         };
         middleware::watch(app, request, None, answer).await
     }
