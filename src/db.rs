@@ -4,6 +4,7 @@
 //! instead of failing halfway with `SQLITE_BUSY`; reads go through a pool beside it. On `PostgreSQL` both are one pool.
 
 mod here;
+mod reach;
 mod recall;
 mod row;
 mod shared;
@@ -25,7 +26,10 @@ use sea_orm::{
     ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::{Expr, SelectStatement, SimpleExpr},
-    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        ConnectOptions as _,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use uuid::Uuid;
 
@@ -38,7 +42,7 @@ use txn::Bells;
 pub use txn::Txn;
 
 use crate::{
-    config::{self, DatabaseUrl},
+    config::{self, DatabaseUrl, PostgresUrl},
     error::{Error, Result},
 };
 
@@ -88,7 +92,7 @@ enum Quick {
 /// be alone on its way, and wake somebody for itself.
 fn shared_of(config: &config::Database) -> u32 {
     let DatabaseUrl::Postgres(url) = &config.database_url else { return 0 };
-    if !shared::possible(url.expose()) {
+    if !shared::possible(url) {
         return 0;
     }
     u32::try_from(cores()).unwrap_or(u32::MAX).min(config.database_connections / 4)
@@ -107,13 +111,18 @@ impl Db {
     pub async fn connect(config: &config::Database) -> Result<Self> {
         let (mut read, mut write) = match &config.database_url {
             DatabaseUrl::Postgres(url) => {
-                let mut options = ConnectOptions::new(url.expose());
+                reach::reach(url).await?;
+                let theirs = url.options().disable_statement_logging();
+                let theirs =
+                    theirs.options([("statement_timeout", STATEMENT_TIMEOUT.as_millis().to_string())]);
+                // The address itself stays with us: what is handed on is logged, and quoted in errors.
+                let mut options = ConnectOptions::new("postgres://localhost");
                 // A ping before each use costs more than a query: only what has lain idle is asked whether it lives.
                 options
                     .max_connections(config.database_connections - shared_of(config))
                     .test_before_acquire(false)
                     .test_before_acquire_if_idle_for(Duration::from_secs(2))
-                    .statement_timeout(STATEMENT_TIMEOUT);
+                    .map_sqlx_postgres_opts(move |_| theirs.clone());
                 let pool = connect(options).await?;
                 (pool.clone(), pool)
             }
@@ -152,9 +161,7 @@ impl Db {
     /// Opens the connections of quick statements, if there can be any: else the pool serves them like all others.
     pub async fn quicken(&self, config: &config::Database) {
         let quick = match &config.database_url {
-            DatabaseUrl::Postgres(url) => {
-                self.try_to_share(url.expose(), shared_of(config)).await.map(Quick::Shared)
-            }
+            DatabaseUrl::Postgres(url) => self.try_to_share(url, shared_of(config)).await.map(Quick::Shared),
             DatabaseUrl::Sqlite(path) => {
                 Here::open(path, cores()).map(Quick::Here).map_err(|error| error.to_string())
             }
@@ -165,7 +172,7 @@ impl Db {
         }
     }
 
-    async fn try_to_share(&self, url: &str, connections: u32) -> std::result::Result<Shared, String> {
+    async fn try_to_share(&self, url: &PostgresUrl, connections: u32) -> std::result::Result<Shared, String> {
         const ENCRYPTED: &str = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
         let encrypted = Statement::from_string(DbBackend::Postgres, ENCRYPTED);
         let row = self.read.query_one_raw(encrypted).await.map_err(|error| error.to_string())?;
