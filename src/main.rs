@@ -180,7 +180,12 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
     tokio::spawn(stop_on_signal(signals, stop.clone()));
     greet(&app, admin_password.as_deref())?;
     let working = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
-    let pace = server::Pace { connections: app.config.server.max_connections, ..server::Pace::default() };
+    let connections = server::Bounds {
+        all: app.config.server.max_connections,
+        per_address: app.config.server.max_connections_per_address,
+        proxies: app.config.server.trusted_proxies.clone(),
+    };
+    let pace = server::Pace { connections, ..server::Pace::default() };
     server::serve(listener, http::Front::new(Arc::clone(&app)), pace, stop.clone()).await;
     stop.cancel();
     // What the worker still has in hand comes back when its claim runs out.
