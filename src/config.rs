@@ -18,7 +18,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use self::values::{parse_listen, parse_number};
+use self::values::{parse_listen, parse_number, parse_path};
 pub use self::{
     database_url::{DatabaseUrl, PostgresUrl},
     file::{misspelt_variables, with_file},
@@ -123,7 +123,7 @@ pub struct Documents {
     pub persisted_queries: Switch,
     /// Execute only the documents in this file, or in the `.json` files of this folder: Apollo's persisted query
     /// manifest, or an object of ids and documents. The supergraph router alone may still send others
-    #[arg(long, env = "DENIZEN_TRUSTED_DOCUMENTS")]
+    #[arg(long, env = "DENIZEN_TRUSTED_DOCUMENTS", value_parser = parse_path)]
     pub trusted_documents: Option<PathBuf>,
 }
 
@@ -152,7 +152,7 @@ pub struct Secrets {
     #[arg(long, env = "DENIZEN_SECRET", hide_env_values = true)]
     pub secret: Option<SecretKey>,
     /// Where the made-up secret of development mode is kept
-    #[arg(long, env = "DENIZEN_DEVELOPMENT_SECRET_FILE", default_value = "data/development-secret")]
+    #[arg(long, env = "DENIZEN_DEVELOPMENT_SECRET_FILE", default_value = "data/development-secret", value_parser = parse_path)]
     pub development_secret_file: PathBuf,
     /// What the supergraph router sends in `x-router-secret` to prove itself
     #[arg(long, env = "DENIZEN_ROUTER_SECRET", hide_env_values = true)]

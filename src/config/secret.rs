@@ -84,6 +84,8 @@ const DIFFERENT_BYTES: usize = 12;
 const DIFFERENT_SIGNS: usize = 8;
 /// The logarithm of how many guesses a text must take. 32 random digits take more, sentences of known words fewer.
 const GUESSES: f64 = 20.0;
+/// So many signs are judged at once: the count of guesses ends at 2^64.
+const JUDGED_AT_ONCE: usize = 16;
 
 /// Whether a secret was typed or taken from an example rather than drawn: it repeats itself, counts up or down, or
 /// consists of what people choose.
@@ -94,12 +96,18 @@ fn is_guessable(secret: &[u8]) -> bool {
     different.len() < needed
         || repeats(secret)
         || counts(secret)
-        || text.is_some_and(|text| {
-            // What one looks up is written in lower case; it is no better for being shouted.
-            zxcvbn::zxcvbn(&text.to_lowercase(), &["denizen", "router", "secret", "development"])
-                .guesses_log10()
-                < GUESSES
-        })
+        || text.is_some_and(|text| guesses(text) < GUESSES)
+}
+
+/// The logarithm of how many guesses a text takes, word by word. What one looks up is written in lower case: it is no better
+/// for being shouted.
+fn guesses(text: &str) -> f64 {
+    let text = text.to_lowercase();
+    let words = text.split(|sign: char| sign.is_whitespace() || "-_.".contains(sign));
+    let signs: Vec<Vec<char>> = words.map(|word| word.chars().collect()).collect();
+    let pieces = signs.iter().flat_map(|word| word.chunks(JUDGED_AT_ONCE));
+    let ours = ["denizen", "router", "secret", "development"];
+    pieces.map(|piece| zxcvbn::zxcvbn(&piece.iter().collect::<String>(), &ours).guesses_log10()).sum()
 }
 
 /// Whether it is a piece that stands there twice or more, the last time perhaps cut.

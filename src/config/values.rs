@@ -4,6 +4,7 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
+    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -179,6 +180,14 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
             quoted(text)
         )
     })
+}
+
+/// A file or a folder. An address in its place would be shown where the file is missed, with the password in it.
+pub fn parse_path(text: &str) -> Result<PathBuf, String> {
+    if text.contains("://") {
+        return Err("it must be the path of a file, and not an address".to_owned());
+    }
+    Ok(text.into())
 }
 
 /// A whole number within these bounds.

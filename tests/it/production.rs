@@ -161,7 +161,8 @@ fn a_start_says_which_exemptions_are_in_force() {
 fn what_is_wrong_with_an_address_or_a_file_is_said_with_what_would_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let said = |variable: &str, value: &str| {
-        let output = process::run(folder.path(), &["serve"], &[(variable, value)]);
+        let variables = [("DENIZEN_LISTEN", "127.0.0.1:0"), (variable, value)];
+        let output = process::run(folder.path(), &["serve"], &variables);
         assert!(!output.status.success());
         let said = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
         assert!(said.contains(variable), "{said}");

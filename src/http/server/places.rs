@@ -193,7 +193,7 @@ impl Taken {
             .map(|(id, entry)| (entry.state.load(Ordering::Relaxed), *id))
             .filter(|(since, _)| ![BUSY, LEAVING].contains(since))
             .collect();
-        let most = bound.div_ceil(CLOSED_AT_ONCE);
+        let most = bound.div_ceil(CLOSED_AT_ONCE).max(1);
         if idle.len() > most {
             idle.select_nth_unstable(most - 1);
             idle.truncate(most);

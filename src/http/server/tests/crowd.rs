@@ -171,7 +171,7 @@ fn places_are_free_again_when_they_are_left_and_nobody_is_remembered() {
     for _ in 0..100 {
         assert_eq!(places.take(ip).expect("a place").kind(), Kind::Regular);
     }
-    let places = Places::new(bounds(0));
+    let places = Places::new(Bounds { all: 0, ..bounds(1) });
     let spare: Vec<_> = (0..100).map(|_| places.take(ip)).collect();
     assert!(spare.iter().flatten().all(|place| place.kind() == Kind::Spare(Shortage::All)));
 }
@@ -181,7 +181,7 @@ async fn who_has_connected_before_the_stop_is_answered() {
     let server = start(patient(bounds(1_000))).await;
     server.settle().await;
     // The server runs on this very thread: nothing of this is accepted before the stop.
-    let mut waiting: Vec<_> = (0..200)
+    let mut waiting: Vec<_> = (0..100)
         .map(|_| {
             let mut stream = std::net::TcpStream::connect(server.address).expect("a connection");
             io::Write::write_all(&mut stream, HELLO.as_bytes()).expect("written");
