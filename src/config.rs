@@ -102,16 +102,16 @@ pub struct Server {
     #[arg(long, env = "DENIZEN_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<Origin>,
     /// How many connections may be open at once
-    #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096, value_parser = |text: &str| parse_number(text, &(1..=1_000_000)))]
+    #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096, value_parser = |text: &str| parse_number(text, &(1..=1_000_000_usize)))]
     pub max_connections: usize,
     /// How many of them one address may hold, and one network /64 of IPv6; a trusted proxy may hold all
-    #[arg(long, env = "DENIZEN_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 1024, value_parser = |text: &str| parse_number(text, &(1..=1_000_000)))]
+    #[arg(long, env = "DENIZEN_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 1024, value_parser = |text: &str| parse_number(text, &(1..=1_000_000_usize)))]
     pub max_connections_per_address: usize,
     /// How many web sockets and streams one user may keep open at once
-    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_USER", default_value_t = 32, value_parser = |text: &str| parse_number(text, &(0..=1_000_000)))]
+    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_USER", default_value_t = 32, value_parser = |text: &str| parse_number(text, &(0..=1_000_000_usize)))]
     pub max_streams_per_user: usize,
     /// How many of them one address may keep open; the router may keep any number
-    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_ADDRESS", default_value_t = 256, value_parser = |text: &str| parse_number(text, &(0..=1_000_000)))]
+    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_ADDRESS", default_value_t = 256, value_parser = |text: &str| parse_number(text, &(0..=1_000_000_usize)))]
     pub max_streams_per_address: usize,
 }
 
@@ -140,7 +140,7 @@ pub struct Database {
     pub database_url: DatabaseUrl,
     /// How many connections to the database the service keeps at most. On PostgreSQL, quick reads share some of them, unless
     /// the way there is encrypted
-    #[arg(long, env = "DENIZEN_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = |text: &str| parse_number(text, &(1..=10_000)))]
+    #[arg(long, env = "DENIZEN_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = |text: &str| parse_number(text, &(1..=10_000_u32)))]
     pub database_connections: u32,
 }
 
@@ -197,10 +197,10 @@ pub struct Tokens {
 #[command(next_help_heading = "Passwords")]
 pub struct Passwords {
     /// How hard a password hash is to compute; production refuses less than 10
-    #[arg(long, env = "DENIZEN_BCRYPT_COST", default_value_t = 12, value_parser = |text: &str| parse_number(text, &(4..=16)))]
+    #[arg(long, env = "DENIZEN_BCRYPT_COST", default_value_t = 12, value_parser = |text: &str| parse_number(text, &(4..=16_u32)))]
     pub bcrypt_cost: u32,
     /// How many characters a new password needs: 15 are recommended where it is the only factor
-    #[arg(long, env = "DENIZEN_PASSWORD_MIN_LENGTH", default_value_t = 8, value_parser = |text: &str| parse_number(text, &(8..=64)))]
+    #[arg(long, env = "DENIZEN_PASSWORD_MIN_LENGTH", default_value_t = 8, value_parser = |text: &str| parse_number(text, &(8..=64_u8)))]
     pub password_min_length: u8,
 }
 

@@ -61,3 +61,52 @@ fn without_values(mut error: clap::Error) -> clap::Error {
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    use super::*;
+    use crate::config::Config;
+
+    fn parsed(arguments: &[&str]) -> Result<Config, String> {
+        let command = Config::augment_args(Command::new("denizen"));
+        let matches = command.try_get_matches_from(["denizen"].iter().chain(arguments));
+        let matches = matches.map_err(|error| match wrong_usage(error) {
+            WrongUsage::Setting(sentence) => sentence,
+            WrongUsage::Parser(error) => error.to_string(),
+        })?;
+        // It would panic where a parser makes another type than the setting has.
+        Config::from_arg_matches(&matches).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_parser_makes_the_type_of_its_setting() {
+        let defaults = parsed(&[]).unwrap();
+        assert_eq!(
+            (defaults.server.max_connections, defaults.server.max_connections_per_address),
+            (4_096, 1_024)
+        );
+        assert_eq!((defaults.passwords.bcrypt_cost, defaults.passwords.password_min_length), (12, 8));
+        let given =
+            ["--trusted-documents", "a.json", "--unsafe", "trace,rate-limits", "--smtp-url", "smtp://mail"];
+        assert_eq!(parsed(&given).unwrap().server.exemptions.len(), 2);
+    }
+
+    #[test]
+    fn sentences_name_the_setting_and_what_would_do() {
+        let said = |arguments: &[&str]| parsed(arguments).unwrap_err();
+        assert_eq!(
+            said(&["--bcrypt-cost", "99"]),
+            "the setting --bcrypt-cost (DENIZEN_BCRYPT_COST) is wrong: \"99\" is not a whole number from 4 to 16"
+        );
+        assert_eq!(
+            said(&["--mode", "hush@production"]),
+            "the setting --mode (DENIZEN_MODE) is wrong: the value is not known: there is development, production"
+        );
+        for hidden in [&["postgres://ada:hush@db/x"][..], &["--database-ulr=postgres://ada:hush@db/x"]] {
+            assert!(!said(hidden).contains("hush"), "{}", said(hidden));
+        }
+        assert!(said(&["--trusted-documents", "https://ada:hush@host/x"]).contains("path of a file"));
+    }
+}
