@@ -175,7 +175,11 @@ fn documents(config: &Config) -> Result<Documents> {
     let keeping = if config.documents.persisted_queries == Switch::On { Keeping::On } else { Keeping::Off };
     let documents = Documents::new(keeping);
     match &config.documents.trusted_documents {
-        Some(path) => documents.trusting(path).map_err(Error::internal),
+        Some(path) => documents.trusting(path).map_err(|why| {
+            Error::internal(format!(
+                "DENIZEN_TRUSTED_DOCUMENTS: {why}; it names a .json file, or a folder of them"
+            ))
+        }),
         None => Ok(documents),
     }
 }

@@ -4,16 +4,29 @@
 //! `public_url` in `denizen.toml` (in the working directory, or where `DENIZEN_CONFIG` says). The flag wins over the
 //! variable, the variable over the file. All three go through one parser, so a wrong value is refused in the same words.
 
+mod address;
+mod database_url;
 mod file;
+mod quote;
+mod safety;
+mod secret;
+mod smtp_url;
+mod usage;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
+use self::values::{parse_listen, parse_number, parse_path};
 pub use self::{
+    database_url::{DatabaseUrl, PostgresUrl},
     file::{misspelt_variables, with_file},
-    values::{DatabaseUrl, Network, Origin, PublicUrl, SecretKey, Sensitive, parse_duration},
+    safety::Exemption,
+    secret::{SecretKey, Sensitive},
+    smtp_url::{Sender, SmtpUrl},
+    usage::{WrongUsage, wrong_usage},
+    values::{LogFilter, Network, Origin, PublicUrl, parse_duration},
 };
 
 #[derive(Args, Clone, Debug)]
@@ -58,8 +71,11 @@ pub struct Server {
     /// How careful to be
     #[arg(long, env = "DENIZEN_MODE", default_value = "development")]
     pub mode: Mode,
+    /// What production refuses and is wanted all the same, as `rate-limits,trace`; each refusal says its name
+    #[arg(long = "unsafe", id = "unsafe", env = "DENIZEN_UNSAFE", value_delimiter = ',')]
+    pub exemptions: Vec<Exemption>,
     /// The address and port to listen on
-    #[arg(long, env = "DENIZEN_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "DENIZEN_LISTEN", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     pub listen: SocketAddr,
     /// Where users reach the service: stands in mailed links and as the issuer of tokens.
     /// Without it: `localhost` and the port of `listen`
@@ -86,13 +102,16 @@ pub struct Server {
     #[arg(long, env = "DENIZEN_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<Origin>,
     /// How many connections may be open at once
-    #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096)]
+    #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096, value_parser = |text: &str| parse_number(text, &(1..=1_000_000_usize)))]
     pub max_connections: usize,
+    /// How many of them one address may hold, and one network /64 of IPv6; a trusted proxy may hold all
+    #[arg(long, env = "DENIZEN_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 1024, value_parser = |text: &str| parse_number(text, &(1..=1_000_000_usize)))]
+    pub max_connections_per_address: usize,
     /// How many web sockets and streams one user may keep open at once
-    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_USER", default_value_t = 32)]
+    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_USER", default_value_t = 32, value_parser = |text: &str| parse_number(text, &(0..=1_000_000_usize)))]
     pub max_streams_per_user: usize,
     /// How many of them one address may keep open; the router may keep any number
-    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_ADDRESS", default_value_t = 256)]
+    #[arg(long, env = "DENIZEN_MAX_STREAMS_PER_ADDRESS", default_value_t = 256, value_parser = |text: &str| parse_number(text, &(0..=1_000_000_usize)))]
     pub max_streams_per_address: usize,
 }
 
@@ -104,7 +123,7 @@ pub struct Documents {
     pub persisted_queries: Switch,
     /// Execute only the documents in this file, or in the `.json` files of this folder: Apollo's persisted query
     /// manifest, or an object of ids and documents. The supergraph router alone may still send others
-    #[arg(long, env = "DENIZEN_TRUSTED_DOCUMENTS")]
+    #[arg(long, env = "DENIZEN_TRUSTED_DOCUMENTS", value_parser = parse_path)]
     pub trusted_documents: Option<PathBuf>,
 }
 
@@ -121,7 +140,7 @@ pub struct Database {
     pub database_url: DatabaseUrl,
     /// How many connections to the database the service keeps at most. On PostgreSQL, quick reads share some of them, unless
     /// the way there is encrypted
-    #[arg(long, env = "DENIZEN_DATABASE_CONNECTIONS", default_value_t = 16)]
+    #[arg(long, env = "DENIZEN_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = |text: &str| parse_number(text, &(1..=10_000_u32)))]
     pub database_connections: u32,
 }
 
@@ -133,7 +152,7 @@ pub struct Secrets {
     #[arg(long, env = "DENIZEN_SECRET", hide_env_values = true)]
     pub secret: Option<SecretKey>,
     /// Where the made-up secret of development mode is kept
-    #[arg(long, env = "DENIZEN_DEVELOPMENT_SECRET_FILE", default_value = "data/development-secret")]
+    #[arg(long, env = "DENIZEN_DEVELOPMENT_SECRET_FILE", default_value = "data/development-secret", value_parser = parse_path)]
     pub development_secret_file: PathBuf,
     /// What the supergraph router sends in `x-router-secret` to prove itself
     #[arg(long, env = "DENIZEN_ROUTER_SECRET", hide_env_values = true)]
@@ -178,10 +197,10 @@ pub struct Tokens {
 #[command(next_help_heading = "Passwords")]
 pub struct Passwords {
     /// How hard a password hash is to compute; production refuses less than 10
-    #[arg(long, env = "DENIZEN_BCRYPT_COST", default_value_t = 12, value_parser = clap::value_parser!(u32).range(4..=16))]
+    #[arg(long, env = "DENIZEN_BCRYPT_COST", default_value_t = 12, value_parser = |text: &str| parse_number(text, &(4..=16_u32)))]
     pub bcrypt_cost: u32,
     /// How many characters a new password needs: 15 are recommended where it is the only factor
-    #[arg(long, env = "DENIZEN_PASSWORD_MIN_LENGTH", default_value_t = 8, value_parser = clap::value_parser!(u8).range(8..=64))]
+    #[arg(long, env = "DENIZEN_PASSWORD_MIN_LENGTH", default_value_t = 8, value_parser = |text: &str| parse_number(text, &(8..=64_u8)))]
     pub password_min_length: u8,
 }
 
@@ -191,10 +210,10 @@ pub struct Mail {
     /// `smtps://user:password@host:465`, or `smtp://host:587?tls=required`; without it, development writes mails to
     /// the console and to /dev/mailbox
     #[arg(long, env = "DENIZEN_SMTP_URL", hide_env_values = true)]
-    pub smtp_url: Option<Sensitive>,
+    pub smtp_url: Option<SmtpUrl>,
     /// The sender of every mail
     #[arg(long, env = "DENIZEN_MAIL_FROM", default_value = "Denizen <no-reply@localhost>")]
-    pub mail_from: String,
+    pub mail_from: Sender,
     /// Which notices are mailed, as `welcome,new-device`; `none` for none. What carries a code or a link is always sent
     #[arg(
         long,
@@ -246,7 +265,7 @@ pub enum LogFormat {
 pub struct Logs {
     /// What to log, as `info` or `denizen=debug,sea_orm=warn`
     #[arg(long, env = "DENIZEN_LOG", default_value = "info")]
-    pub log: String,
+    pub log: LogFilter,
     /// Without it: text in development, json in production
     #[arg(long, env = "DENIZEN_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -271,44 +290,5 @@ impl Config {
     pub fn log_format(&self) -> LogFormat {
         let usual = if self.production() { LogFormat::Json } else { LogFormat::Text };
         self.logs.log_format.unwrap_or(usual)
-    }
-
-    /// What makes these settings unsafe: production refuses to start with any of them. One clear sentence each.
-    pub fn unsafe_settings(&self) -> Vec<String> {
-        if !self.production() {
-            return Vec::new();
-        }
-        let mut found = Vec::new();
-        let mut refuse = |wrong: bool, why: &str| {
-            if wrong {
-                found.push(why.to_owned());
-            }
-        };
-        refuse(
-            self.secrets.secret.is_none(),
-            "DENIZEN_SECRET is required in production: 32 random bytes or more in base64, as from `openssl rand -base64 32`.",
-        );
-        refuse(
-            self.secrets.secret.as_ref().is_some_and(SecretKey::is_weak),
-            "DENIZEN_SECRET is not random: take the output of `openssl rand -base64 32`.",
-        );
-        let https = self.server.public_url.as_ref().is_some_and(PublicUrl::is_https);
-        refuse(!https, "DENIZEN_PUBLIC_URL must be an https:// address in production.");
-        let default_password = self.admin.admin_password.as_ref().is_some_and(|password| {
-            let password = password.expose().to_ascii_lowercase();
-            ["admin", "password", "changeme", "denizen"].iter().any(|word| password.starts_with(word))
-        });
-        refuse(default_password, "DENIZEN_ADMIN_PASSWORD is a default password: choose another.");
-        refuse(self.passwords.bcrypt_cost < 10, "DENIZEN_BCRYPT_COST must be 10 or more in production.");
-        refuse(
-            self.mail.smtp_url.is_none(),
-            "DENIZEN_SMTP_URL is required in production: without mail nobody can verify an address.",
-        );
-        let router_secret = self.secrets.router_secret.as_ref();
-        refuse(
-            router_secret.is_some_and(|secret| secret.expose().len() < 32),
-            "DENIZEN_ROUTER_SECRET must have 32 characters or more in production.",
-        );
-        found
     }
 }

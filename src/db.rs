@@ -6,6 +6,7 @@
 mod health;
 mod here;
 mod pools;
+mod reach;
 mod recall;
 mod row;
 mod shared;
@@ -41,7 +42,7 @@ pub use txn::Txn;
 pub use writer::Writer;
 
 use crate::{
-    config::{self, DatabaseUrl},
+    config::{self, DatabaseUrl, PostgresUrl},
     error::{Error, Result},
 };
 
@@ -91,7 +92,7 @@ enum Quick {
 /// be alone on its way, and wake somebody for itself.
 fn shared_of(config: &config::Database) -> u32 {
     let DatabaseUrl::Postgres(url) = &config.database_url else { return 0 };
-    if !shared::possible(url.expose()) {
+    if !shared::possible(url) {
         return 0;
     }
     u32::try_from(cores()).unwrap_or(u32::MAX).min(config.database_connections / 4)
@@ -126,9 +127,7 @@ impl Db {
     /// Opens the connections of quick statements, if there can be any: else the pool serves them like all others.
     pub async fn quicken(&self, config: &config::Database) {
         let quick = match &config.database_url {
-            DatabaseUrl::Postgres(url) => {
-                self.try_to_share(url.expose(), shared_of(config)).await.map(Quick::Shared)
-            }
+            DatabaseUrl::Postgres(url) => self.try_to_share(url, shared_of(config)).await.map(Quick::Shared),
             DatabaseUrl::Sqlite(path) => {
                 Here::open(path, cores()).map(Quick::Here).map_err(|error| error.to_string())
             }
@@ -139,7 +138,7 @@ impl Db {
         }
     }
 
-    async fn try_to_share(&self, url: &str, connections: u32) -> std::result::Result<Shared, String> {
+    async fn try_to_share(&self, url: &PostgresUrl, connections: u32) -> std::result::Result<Shared, String> {
         const ENCRYPTED: &str = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
         let encrypted = Statement::from_string(DbBackend::Postgres, ENCRYPTED);
         let row = self.read.query_one_raw(encrypted).await.map_err(|error| error.to_string())?;

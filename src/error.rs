@@ -242,6 +242,7 @@ impl From<DbErr> for Error {
                 let retry_after = Some(Duration::from_secs(1));
                 Self::Refused { code: ErrorCode::Unavailable, message, retry_after }
             }
+            Trouble::Address => Self::internal("the address of the database is not understood"),
             Trouble::Nul => Self::bad_user_input("Text may not contain the character U+0000."),
             Trouble::Other => Self::internal(error),
         }
@@ -253,6 +254,8 @@ enum Trouble {
     Away,
     /// Of two transactions that waited for each other, or saw what the other changed, it ended one.
     Entangled,
+    /// The driver does not understand where to connect, and says so by quoting the address, with the password in it.
+    Address,
     /// `PostgreSQL` takes no NUL in any text. Services judge their inputs; this is the net below them.
     Nul,
     Other,
@@ -270,13 +273,14 @@ pub fn driver_error(error: &DbErr) -> Option<&SqlxError> {
 
 fn trouble(error: &DbErr) -> Trouble {
     let Some(driver) = driver_error(error) else {
-        return if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
-            Trouble::Away
-        } else {
-            Trouble::Other
+        return match error {
+            DbErr::Conn(RuntimeErr::Internal(_)) => Trouble::Address,
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Trouble::Away,
+            _ => Trouble::Other,
         };
     };
     match driver {
+        SqlxError::Configuration(_) => Trouble::Address,
         SqlxError::Database(said) => match said.code().as_deref() {
             Some("22021") => Trouble::Nul,
             Some("40001" | "40P01") => Trouble::Entangled,
@@ -328,6 +332,18 @@ impl StdError for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_driver_quotes_of_an_address_goes_no_further() {
+        let quoted = "The connection string 'postgres://ada:hush@db:port/x' has no supporting driver.";
+        for error in [
+            DbErr::Conn(RuntimeErr::Internal(quoted.into())),
+            DbErr::Conn(RuntimeErr::SqlxError(SqlxError::Configuration(quoted.into()).into())),
+        ] {
+            let error = Error::from(error);
+            assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+        }
+    }
 
     #[test]
     fn both_databases_name_the_same_key() {

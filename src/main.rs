@@ -7,13 +7,10 @@ use std::{
     time::Duration,
 };
 
-use clap::{
-    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
-    error::{ContextKind, ContextValue, ErrorKind},
-};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use denizen::{
     app::{App, Sources, Started},
-    config::{self, Config},
+    config::{self, Config, WrongUsage},
     context::Ctx,
     domain::identity::service::{NewAdmin, create_super_admin, good_enough},
     http::{self, server},
@@ -25,13 +22,14 @@ use denizen::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
 mod commands;
 mod doctor;
+mod listener;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -108,8 +106,10 @@ fn main() -> ExitCode {
 fn start() -> Outcome {
     let command = config::with_file(Cli::command())?;
     let misspelt = config::misspelt_variables(&command);
-    let matches =
-        command.try_get_matches().map_err(|error| refused_setting(&error).unwrap_or_else(|| error.exit()))?;
+    let matches = command.try_get_matches().map_err(|error| match config::wrong_usage(error) {
+        WrongUsage::Setting(sentence) => sentence,
+        WrongUsage::Parser(error) => error.exit(),
+    })?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
     runtime.block_on(async {
@@ -139,17 +139,6 @@ fn print_schema(args: &SchemaArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is wrong with a value, without the value: it may be a secret, and this ends up in a log.
-fn refused_setting(error: &clap::Error) -> Option<String> {
-    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
-        return None;
-    };
-    let why = std::error::Error::source(error).filter(|_| error.kind() == ErrorKind::ValueValidation)?;
-    let flag = argument.split(' ').next().unwrap_or(argument);
-    let variable = flag.trim_start_matches("--").replace('-', "_").to_uppercase();
-    Some(format!("the setting {flag} (DENIZEN_{variable}) is wrong: {why}"))
-}
-
 fn say(text: &str) -> Outcome {
     writeln!(stdout(), "{text}").map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
@@ -176,19 +165,27 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
     for name in misspelt {
         tracing::warn!("{name} is not a setting of this version: `denizen serve --help` lists them");
     }
-    let listen = config.server.listen;
+    let exemptions: Vec<_> = config.exemptions_in_force().iter().map(|it| it.name()).collect();
+    if !exemptions.is_empty() {
+        tracing::warn!("DENIZEN_UNSAFE allows what production refuses otherwise: {}", exemptions.join(", "));
+    }
+    // Before anything is made: whoever cannot listen has no use for it, and would never show the password that is made up.
+    let bound = listener::bind(config.server.listen)?;
     let Started { app, admin_password } =
         App::start(config, Sources::default()).await.map_err(|error| error.to_string())?;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| format!("{listen} cannot be listened on: {error}"))?;
+    let listener = bound.listen()?;
     let stop = CancellationToken::new();
     // Before anybody is told that the service runs: from then on it may be told to stop.
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     tokio::spawn(stop_on_signal(signals, stop.clone()));
     greet(&app, admin_password.as_deref())?;
     let working = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
-    let pace = server::Pace { connections: app.config.server.max_connections, ..server::Pace::default() };
+    let connections = server::Bounds {
+        all: app.config.server.max_connections,
+        per_address: app.config.server.max_connections_per_address,
+        proxies: app.config.server.trusted_proxies.clone(),
+    };
+    let pace = server::Pace { connections, ..server::Pace::default() };
     server::serve(listener, http::Front::new(Arc::clone(&app)), pace, stop.clone()).await;
     stop.cancel();
     // What the worker still has in hand comes back when its claim runs out.
@@ -205,7 +202,7 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
 /// Tells the console where things are. A made-up password is shown here, once, and in no log.
 fn greet(app: &App, admin_password: Option<&str>) -> Result<(), String> {
     let (url, mode) = (app.public_url.as_str(), app.config.server.mode);
-    tracing::info!(url, listen = %app.config.server.listen, ?mode, database = ?app.config.database.database_url, "ready");
+    tracing::info!(url, listen = %app.config.server.listen, ?mode, database = %app.config.database.database_url, "ready");
     if app.config.production() {
         return Ok(());
     }
@@ -255,9 +252,9 @@ async fn create_admin(create: AdminCreate) -> Outcome {
 }
 
 async fn health(config: &Config) -> Outcome {
-    let port = config.server.listen.port();
+    let address = listener::reachable(config.server.listen);
     let ask = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let mut stream = TcpStream::connect(address).await?;
         stream
             .write_all(b"GET /health/ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             .await?;
@@ -267,6 +264,6 @@ async fn health(config: &Config) -> Outcome {
     };
     let answer =
         tokio::time::timeout(Duration::from_secs(3), ask).await.map_err(|_| "no answer in 3 seconds")?;
-    let answer = answer.map_err(|error| format!("port {port}: {error}"))?;
+    let answer = answer.map_err(|error| format!("{address} (DENIZEN_LISTEN): {error}"))?;
     if answer.ends_with(b" 200") { say("ready") } else { Err("the service is not ready".to_owned()) }
 }

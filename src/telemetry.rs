@@ -7,22 +7,34 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, filter::filter_fn, fmt, layer::SubscriberExt as _, registry,
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::{Config, LogFormat};
 
 /// Starts logging: one JSON object a line in production, readable lines in development. The error is a sentence.
 pub fn init(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.logs.log)
+    let filter = EnvFilter::try_new(config.logs.log.directives())
         .map_err(|error| format!("DENIZEN_LOG is not understood: {error}"))?;
-    let colours = std::io::stderr().is_terminal();
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    let started = match config.log_format() {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
-        LogFormat::Text => builder.try_init(),
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = !plain && std::io::stderr().is_terminal();
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let lines = match config.log_format() {
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+        LogFormat::Text => lines.boxed(),
     };
-    started.map_err(|error| format!("logging cannot start: {error}"))
+    let logging = registry().with(filter).with(filter_fn(tells_no_secrets)).with(lines);
+    logging.try_init().map_err(|error| format!("logging cannot start: {error}"))
+}
+
+/// Whether it is ours, or important. What we build on tells everything that passes below `info`: drivers of databases the
+/// values of statements, with hashes and codes in them, WebSockets the messages, with tokens and passwords.
+fn tells_no_secrets(metadata: &Metadata<'_>) -> bool {
+    let origin = metadata.target().split("::").next();
+    *metadata.level() <= Level::INFO || origin == Some("denizen")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -5,23 +5,31 @@ use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use clap::Command;
 
+use super::quote::quoted;
+
 /// The command line with the settings of the file as its defaults. The error is one sentence for the user.
 pub fn with_file(command: Command) -> Result<Command, String> {
+    let command = without_values(command);
     let named = env::var_os("DENIZEN_CONFIG").map(PathBuf::from);
     let path = named.clone().unwrap_or_else(|| "denizen.toml".into());
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(_) if named.is_none() => return Ok(command),
-        Err(error) => return Err(format!("DENIZEN_CONFIG: {} cannot be read: {error}", path.display())),
+        Err(error) => {
+            let path = quoted(&path.to_string_lossy());
+            return Err(format!("DENIZEN_CONFIG: the file {path} cannot be read: {error}"));
+        }
     };
-    let table: toml::Table = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let table: toml::Table =
+        toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), unread(&error, &text)))?;
     let known = setting_names(&command);
     let mut command = command;
     for (key, value) in table {
         if !known.contains(&key) {
             return Err(format!(
-                "{}: there is no setting {key:?}; `denizen serve --help` lists them",
-                path.display()
+                "{}: there is no setting {}; `denizen serve --help` lists them",
+                path.display(),
+                quoted(&key)
             ));
         }
         let value =
@@ -29,6 +37,22 @@ pub fn with_file(command: Command) -> Result<Command, String> {
         command = with_default(command, &key, &value);
     }
     Ok(command)
+}
+
+/// Where the file cannot be read. The parser would repeat the line, and secrets stand in it.
+fn unread(error: &toml::de::Error, text: &str) -> String {
+    let place = error.span().map_or(0, |span| span.start);
+    let line = text.bytes().take(place).filter(|byte| *byte == b'\n').count() + 1;
+    format!(
+        "line {line} is not TOML: each line is a key, =, and a value; text stands in quotes, as public_url = \
+         \"https://id.example.org\", and a key stands there once"
+    )
+}
+
+/// The help names the variables, and never their values: passwords stand in them, not only where one expects them.
+fn without_values(command: Command) -> Command {
+    let command = command.mut_args(|arg| arg.hide_env_values(true));
+    command.mut_subcommands(without_values)
 }
 
 /// Settings are arguments of the subcommands, some of which have subcommands of their own.

@@ -1,79 +1,17 @@
 //! The types of settings that are more than a number or a word: each says in one sentence what is wrong with a value.
 
-use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
-use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-/// Text that no log and no error message may show.
-#[derive(Clone)]
-pub struct Sensitive(String);
-
-impl Sensitive {
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Sensitive {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            return Err("it is empty; leave the setting out instead".to_owned());
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Sensitive {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
-/// The bytes behind `DENIZEN_SECRET`.
-#[derive(Clone)]
-pub struct SecretKey(Vec<u8>);
-
-impl SecretKey {
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Random bytes hardly repeat: fewer than a dozen different ones among 32 were typed by hand.
-    pub fn is_weak(&self) -> bool {
-        let different: std::collections::BTreeSet<_> = self.0.iter().collect();
-        different.len() < 12
-    }
-}
-
-impl FromStr for SecretKey {
-    type Err = String;
-
-    // The value itself never stands in the message: the message ends up in a log.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let bytes = BASE64
-            .decode(text.as_bytes())
-            .or_else(|_| BASE64_NOPAD.decode(text.as_bytes()))
-            .or_else(|_| BASE64URL_NOPAD.decode(text.trim_end_matches('=').as_bytes()))
-            .map_err(|_| "it is not base64".to_owned())?;
-        if bytes.len() < 32 {
-            return Err(format!("it has {} bytes, 32 or more are needed", bytes.len()));
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
+use super::quote::quoted;
 
 /// The address under which users reach the service, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +51,14 @@ impl FromStr for PublicUrl {
         if !known || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
             return Err(problem());
         }
+        // It stands in mails, tokens and logs: everybody would read the password.
+        if text.contains('@') || text.contains('#') {
+            return Err(
+                "it holds a user, a password or a #, and everybody gets to read it: leave that out, as in \
+                        https://id.example.org"
+                    .to_owned(),
+            );
+        }
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
 }
@@ -131,54 +77,14 @@ impl FromStr for Origin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let problem = || format!("{text:?} is not an origin such as https://app.example.org");
+        let problem = || format!("{} is not an origin such as https://app.example.org", quoted(text));
         let url = url::Url::parse(text.trim()).map_err(|_| problem())?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        if !matches!(url.scheme(), "http" | "https") || !bare || !url.username().is_empty() {
+        let user = !url.username().is_empty() || url.password().is_some();
+        if !matches!(url.scheme(), "http" | "https") || !bare || user {
             return Err(problem());
         }
         Ok(Self(url.origin().ascii_serialization()))
-    }
-}
-
-#[derive(Clone)]
-pub enum DatabaseUrl {
-    Sqlite(PathBuf),
-    Postgres(Sensitive),
-}
-
-impl DatabaseUrl {
-    pub const fn is_sqlite(&self) -> bool {
-        matches!(self, Self::Sqlite(_))
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.parse()?));
-        }
-        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
-        let path = path.ok_or("it must begin with sqlite:// or postgres://")?;
-        let path = path.split('?').next().unwrap_or_default();
-        if path.is_empty() || path.contains(":memory:") {
-            return Err(
-                "a database in memory would be lost at the end: name a file, as sqlite://data/denizen.db"
-                    .to_owned(),
-            );
-        }
-        Ok(Self::Sqlite(path.into()))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-            Self::Postgres(_) => f.write_str("postgres://[secret]"),
-        }
     }
 }
 
@@ -190,6 +96,18 @@ pub struct Network {
 }
 
 impl Network {
+    /// Whether it is wider than what anybody has to themself: 10.0.0.0/8 is the widest private network of version 4,
+    /// and fc00::/7 of version 6, where providers get a /16 at most.
+    pub fn is_everybody(&self) -> bool {
+        match self.address {
+            IpAddr::V4(_) => self.prefix < 8,
+            IpAddr::V6(address) => {
+                let private = address.is_unique_local() || address.is_unicast_link_local();
+                self.prefix < 7 || (self.prefix < 16 && !private)
+            }
+        }
+    }
+
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
@@ -209,7 +127,7 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let problem = || format!("{text:?} is not a network such as 10.0.0.0/8 or ::1");
+        let problem = || format!("{} is not a network such as 10.0.0.0/8 or ::1", quoted(text));
         let (address, prefix) = text.trim().split_once('/').unwrap_or((text.trim(), ""));
         let address: IpAddr = address.parse().map_err(|_| problem())?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
@@ -221,9 +139,71 @@ impl FromStr for Network {
     }
 }
 
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// What to log, as it was asked for.
+#[derive(Clone, Debug)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    pub fn directives(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether anything is logged at the level `trace`.
+    pub fn traces(&self) -> bool {
+        let filter = EnvFilter::try_new(&self.0).ok();
+        filter.and_then(|filter| filter.max_level_hint()).is_none_or(|level| level == LevelFilter::TRACE)
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let why = "it must be a level (error, warn, info, debug, trace, off), or levels of parts, as \
+                   info,denizen=debug,sea_orm=warn";
+        EnvFilter::try_new(text).map(|_| Self(text.to_owned())).map_err(|_| why.to_owned())
+    }
+}
+
+/// An address of this machine and a port.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.trim().parse().map_err(|_| {
+        format!(
+            "{} is not an address and a port, as 127.0.0.1:8080, 0.0.0.0:8080 (all addresses of version 4) or [::]:8080; \
+             names are not looked up",
+            quoted(text)
+        )
+    })
+}
+
+/// A file or a folder. An address in its place would be shown where the file is missed, with the password in it.
+pub fn parse_path(text: &str) -> Result<PathBuf, String> {
+    if text.contains("://") {
+        return Err("it must be the path of a file, and not an address".to_owned());
+    }
+    Ok(text.into())
+}
+
+/// A whole number within these bounds.
+pub fn parse_number<N>(text: &str, bounds: &RangeInclusive<N>) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + fmt::Display,
+{
+    let number = text.trim().parse().ok().filter(|number| bounds.contains(number));
+    number.ok_or_else(|| {
+        format!("{} is not a whole number from {} to {}", quoted(text), bounds.start(), bounds.end())
+    })
+}
+
 /// `90s`, `15m`, `24h`, `14d`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let problem = || format!("{text:?} is not a time such as 90s, 15m, 24h or 14d");
+    let problem = || format!("{} is not a time such as 90s, 15m, 24h or 14d", quoted(text));
     let unit = text.chars().last().ok_or_else(problem)?;
     let seconds: u64 = match unit {
         's' => 1,
@@ -234,7 +214,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let number: u64 = text[..text.len() - 1].parse().map_err(|_| problem())?;
     let all = number.checked_mul(seconds).filter(|all| (1..=86_400 * 3_650).contains(all));
-    all.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is not between one second and ten years"))
+    all.map(Duration::from_secs)
+        .ok_or_else(|| format!("{} is not between one second and ten years", quoted(text)))
 }
 
 #[cfg(test)]
@@ -276,9 +257,41 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_says_how_short_and_never_itself() {
-        let error = "c2hvcnQ=".parse::<SecretKey>().unwrap_err();
-        assert_eq!(error, "it has 5 bytes, 32 or more are needed");
-        assert_eq!(format!("{:?}", BASE64.encode(&[7; 32]).parse::<SecretKey>().unwrap()), "[secret]");
+    fn everybody_is_not_a_network() {
+        let network = |text: &str| text.parse::<Network>().unwrap();
+        for all in
+            ["0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "64.0.0.0/7", "2400::/12", "::/6"]
+        {
+            assert!(network(all).is_everybody(), "{all}");
+        }
+        for own in
+            ["10.0.0.0/8", "172.16.0.0/12", "192.0.2.1", "fc00::/7", "2001:db8::/32", "::1", "fe80::/10"]
+        {
+            assert!(!network(own).is_everybody(), "{own}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_holds_nothing_that_is_not_public() {
+        assert!("https://id.example.org/auth/".parse::<PublicUrl>().is_ok());
+        for wrong in [
+            "https://u:hush@id.example.org",
+            "https://hush@id.example.org",
+            "https://id.example.org/#hush",
+            "hush",
+        ] {
+            let said = wrong.parse::<PublicUrl>().unwrap_err();
+            assert!(!said.contains("hush"), "{said}");
+        }
+        let said = "https://u:hush@app.example.org/x".parse::<Origin>().unwrap_err();
+        assert!(!said.contains("hush"), "{said}");
+    }
+
+    #[test]
+    fn levels_are_understood_now_and_not_when_logging_starts() {
+        let filter = |text: &str| text.parse::<LogFilter>();
+        assert!(!filter("info").unwrap().traces() && !filter("info,denizen=debug").unwrap().traces());
+        assert!(filter("trace").unwrap().traces() && filter("warn,denizen::http=trace").unwrap().traces());
+        assert!(filter("denizen=loud").is_err());
     }
 }

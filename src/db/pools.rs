@@ -12,15 +12,15 @@ use std::{
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{
-        Connection as _, PgConnection, SqliteConnection,
+        ConnectOptions as _, Connection as _, PgConnection, SqliteConnection,
         pool::PoolConnectionMetadata,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
 
-use super::{PATIENCE, STATEMENT_TIMEOUT, health::Health, shared_of};
+use super::{PATIENCE, STATEMENT_TIMEOUT, health::Health, reach::reach, shared_of};
 use crate::{
-    config::{self, DatabaseUrl},
+    config::{self, DatabaseUrl, PostgresUrl},
     error::{Error, Result},
 };
 
@@ -34,8 +34,9 @@ pub async fn open(
 ) -> Result<(DatabaseConnection, DatabaseConnection)> {
     match &config.database_url {
         DatabaseUrl::Postgres(url) => {
+            reach(url).await?;
             let connections = config.database_connections - shared_of(config);
-            let pool = connect(postgres(url.expose(), connections)).await?;
+            let pool = connect(postgres(url, connections)).await?;
             Ok((pool.clone(), pool))
         }
         DatabaseUrl::Sqlite(path) => {
@@ -57,17 +58,17 @@ async fn connect(mut options: ConnectOptions) -> Result<DatabaseConnection> {
     Ok(Database::connect(options).await?)
 }
 
-fn postgres(url: &str, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
+fn postgres(url: &PostgresUrl, connections: u32) -> ConnectOptions {
+    let limit = STATEMENT_TIMEOUT.as_millis().to_string();
+    let limits = [("statement_timeout", limit.clone()), ("idle_in_transaction_session_timeout", limit)];
+    let theirs = url.options().disable_statement_logging().options(limits);
+    // The address itself stays with us: what is handed on is logged, and quoted in errors.
+    let mut options = ConnectOptions::new("postgres://localhost");
     // A ping before each use costs more than a query.
     options
         .max_connections(connections)
         .test_before_acquire(false)
-        .statement_timeout(STATEMENT_TIMEOUT)
-        .map_sqlx_postgres_opts(|options| {
-            let limit = STATEMENT_TIMEOUT.as_millis().to_string();
-            options.options([("idle_in_transaction_session_timeout", limit)])
-        })
+        .map_sqlx_postgres_opts(move |_| theirs.clone())
         .map_sqlx_postgres_before_acquire(|connection, metadata| {
             Box::pin(postgres_is_idle(connection, metadata))
         });

@@ -6,8 +6,6 @@
 //! serves. Here there are no transactions, and nothing is written.
 
 use std::{
-    env,
-    str::FromStr as _,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,21 +14,17 @@ use std::{
 };
 
 use bytes::BytesMut;
-use percent_encoding::percent_decode_str;
 use quick_cache::sync::Cache;
-use sea_orm::{
-    Statement, Value,
-    sqlx::postgres::{PgConnectOptions, PgSslMode},
-};
+use sea_orm::{Statement, Value};
 use tokio::time::timeout;
 use tokio_postgres::{
     Client, Config, NoTls, Row,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
-use url::Url;
 use uuid::Uuid;
 
 use super::{Heard, PATIENCE, STATEMENT_TIMEOUT, recall::Template};
+use crate::config::PostgresUrl;
 
 /// So many statements are remembered for each connection, by their text. There are few: the tiers of callers times what
 /// front ends look at.
@@ -64,13 +58,13 @@ struct Link {
 }
 
 /// Whether there can be any, as far as the address tells.
-pub fn possible(url: &str) -> bool {
+pub fn possible(url: &PostgresUrl) -> bool {
     settings(url).is_ok()
 }
 
 impl Shared {
     /// Opens so many of them. The error says why there are none.
-    pub async fn open(url: &str, connections: usize, heard: Arc<Heard>) -> Result<Self, String> {
+    pub async fn open(url: &PostgresUrl, connections: usize, heard: Arc<Heard>) -> Result<Self, String> {
         let config = settings(url)?;
         if connections == 0 {
             return Err("there are too few connections to set some of them apart".to_owned());
@@ -127,7 +121,7 @@ impl Shared {
             // The pool finds out what is wrong, and says it in the words that everybody knows. It may be that the
             // statement was prepared before the schema changed.
             Ok(Err(error)) => {
-                tracing::debug!(%error, "a shared connection did not answer");
+                tracing::debug!(reason = reason(&error), "a shared connection did not answer");
                 link.prepared.remove(sql);
                 None
             }
@@ -184,10 +178,10 @@ impl Lane {
         let connected = timeout(PATIENCE, self.config.connect(NoTls)).await;
         let (client, connection) = connected
             .map_err(|_| "the database does not answer".to_owned())?
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| reason(&error))?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a shared connection ended");
+                tracing::debug!(reason = reason(&error), "a shared connection ended");
             }
         });
         let link = Link { client, prepared: Cache::new(PREPARED) };
@@ -231,13 +225,23 @@ impl Link {
     }
 }
 
+/// What happened, by its code: the server's words quote what it was given.
+fn reason(error: &tokio_postgres::Error) -> String {
+    match error.code() {
+        Some(code) => format!("the database answered {}", code.code()),
+        None if error.is_closed() => "the connection was closed".to_owned(),
+        None => "the connection broke or could not be made".to_owned(),
+    }
+}
+
 /// Where the pool finds its database, in the words of the other driver: reading the address anew, that one might find another.
-fn settings(url: &str) -> Result<Config, String> {
-    let found = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
-    if !matches!(found.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer) {
+/// Where the password stands in a file, there is none here, and if one is needed, there will be no shared connections.
+fn settings(url: &PostgresUrl) -> Result<Config, String> {
+    let found = url.options();
+    if url.insists_on_tls() {
         return Err("the way to the database has to be encrypted, and theirs would not be".to_owned());
     }
-    if url.contains("statement-cache-capacity") {
+    if !url.caches_statements() {
         return Err("statements are not to be prepared for longer than once".to_owned());
     }
     let mut config = Config::new();
@@ -248,8 +252,8 @@ fn settings(url: &str) -> Result<Config, String> {
     config.port(found.get_port()).user(found.get_username());
     config.dbname(found.get_database().unwrap_or(found.get_username()));
     config.application_name(found.get_application_name().unwrap_or(NAME));
-    if let Some(password) = password(url) {
-        config.password(password);
+    if let Some(password) = url.password() {
+        config.password(password.expose());
     }
     // An index answers whatever comes here: there is nothing to learn from the values, and planning takes longer than asking.
     let limits = format!(
@@ -259,16 +263,6 @@ fn settings(url: &str) -> Result<Config, String> {
     let options = found.get_options().map_or_else(String::new, |given| format!("{given} "));
     config.options(options + &limits).connect_timeout(PATIENCE).tcp_user_timeout(PATIENCE);
     Ok(config)
-}
-
-/// The one thing that the pool's driver does not tell. Where it stands in a file, there is none here, and if one is needed,
-/// there will be no shared connections.
-fn password(url: &str) -> Option<Vec<u8>> {
-    let url = Url::parse(url).ok()?;
-    let asked = || url.query_pairs().find(|(name, _)| name == "password");
-    let named = || asked().map(|(_, password)| password.into_owned().into_bytes());
-    let written = || url.password().map(|password| percent_decode_str(password).collect());
-    named().or_else(written).or_else(|| env::var("PGPASSWORD").ok().map(String::into_bytes))
 }
 
 /// Rows by the id in their first column.
@@ -365,6 +359,10 @@ mod tests {
     use super::*;
     use tokio_postgres::config::Host;
 
+    fn settings(url: &str) -> Result<Config, String> {
+        super::settings(&url.parse()?)
+    }
+
     #[test]
     fn both_drivers_find_the_same_database() {
         let config =
@@ -378,7 +376,7 @@ mod tests {
             settings("postgres://ada@localhost/people?host=/run/postgresql&options=-c%20a.b=1").unwrap();
         assert_eq!(config.get_hosts(), [Host::Unix("/run/postgresql".into())], "and not the host beside it");
         for never in ["sslmode=require", "sslmode=verify-full", "statement-cache-capacity=0"] {
-            assert!(!possible(&format!("postgres://ada@db.example/people?{never}")), "{never}");
+            assert!(settings(&format!("postgres://ada@db.example/people?{never}")).is_err(), "{never}");
         }
         assert_eq!(config.get_options(), Some(&*format!("-c a.b=1 {ours}")));
     }

@@ -93,17 +93,20 @@ impl Extension for Tracing {
         next: NextResolve<'_>,
     ) -> ServerResult<Option<Value>> {
         let path = path(info.path_node);
-        let field = matches!(path.last(), Some(Id::Name(_))).then(|| Field {
+        // An item of a list is no field: it has a node for what is below it, and no times of its own.
+        if !matches!(path.last(), Some(Id::Name(_))) {
+            return next.run(ctx, info).await;
+        }
+        let field = Field {
             original: info.alias.map(|_| info.name.to_owned()),
             kind: info.return_type.to_owned(),
             parent: info.parent_type.to_owned(),
-        });
+        };
         let began = self.begun.elapsed();
         let resolved = next.run(ctx, info).await;
         let ended = self.begun.elapsed();
         let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
-        let node = root.at(path);
-        (node.field, node.began, node.ended) = (field, began, ended);
+        root.at(path).resolved(field, began, ended);
         resolved
     }
 }
@@ -120,6 +123,14 @@ impl Node {
             }
             &mut node.children[place]
         })
+    }
+
+    /// A field that stands in the document twice is resolved twice, and is one in the answer: from the first beginning to the
+    /// last end, so that what is below it lies within.
+    fn resolved(&mut self, field: Field, began: Duration, ended: Duration) {
+        let known = self.field.replace(field).is_some();
+        self.began = if known { self.began.min(began) } else { began };
+        self.ended = self.ended.max(ended);
     }
 
     fn written(&self) -> Message {

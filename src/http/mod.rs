@@ -65,7 +65,13 @@ impl Front {
             };
             return middleware::watch(app, request, Some(GRAPHQL), answer).await;
         }
-        middleware::watch(app, request, None, |request| route(routes.clone(), request)).await
+        let answer = |request| async {
+            match graphql::request::with_whole_body(request).await {
+                Ok(request) => route(routes.clone(), request).await,
+                Err(fault) => fault.plainly(),
+            }
+        };
+        middleware::watch(app, request, None, answer).await
     }
 }
 

@@ -1,7 +1,8 @@
 //! The accept loop: connections, the clocks that run on each, and the way out.
 //!
 //! A client that is slow, silent or gone costs a place in a bounded number of connections, for a bounded time, and
-//! nothing else: there is a clock on the head of a request, on its body, on its answer, and on silence in between.
+//! nothing else: there is a clock on the head of a request, on its body, on its answer, and on silence in between; and where
+//! places run out, silence ends at once (ADR 0069).
 
 use std::{
     convert::Infallible,
@@ -21,7 +22,7 @@ use axum::{
     extract::ConnectInfo,
     http::{
         HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER},
+        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER},
     },
     response::Response,
 };
@@ -30,25 +31,30 @@ use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceExt as _};
 
+mod answer;
 mod hold;
 mod pace;
+mod places;
 
+use answer::Answer;
 pub use hold::Hold;
 use pace::{PacedBody, PacedStream};
+pub use places::Bounds;
+use places::{Busy, Kind, Place, Places, Shortage};
 
 /// How long anything may take, and how much of it there may be.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// Connections beyond this wait in the kernel's backlog.
-    pub connections: usize,
+    pub connections: Bounds,
     /// From the connection to the end of its first request's head.
     pub first_head: Duration,
+    /// The same where the connection has a spare place, or came when the service was already stopping.
+    pub last_head: Duration,
     /// From one answer to the end of the next request's head. Longer than the 60 s for which the usual load balancers
     /// keep a silent connection, or they send requests into connections that are closing.
     pub idle: Duration,
@@ -70,8 +76,9 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            connections: 4_096,
+            connections: Bounds { all: 4_096, per_address: 1_024, proxies: Vec::new() },
             first_head: Duration::from_secs(10),
+            last_head: Duration::from_secs(1),
             idle: Duration::from_secs(75),
             body_pause: Duration::from_secs(5),
             body: Duration::from_secs(20),
@@ -98,14 +105,20 @@ impl<S> Answers for S where
 {
 }
 
-/// Serves until the token is cancelled. Then it accepts no more, lets requests in flight finish, and returns when they
-/// have, or when their time is up.
+/// How long the kernel's backlog must be empty before nobody is expected there any more.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(50);
+/// How long connections are taken after the signal to stop, however many there are.
+const BACKLOG: Duration = Duration::from_secs(1);
+
+/// Serves until the token is cancelled. Then it answers who has connected before, lets requests in flight finish, and returns
+/// when they have, or when their time is up.
 pub async fn serve<S: Answers>(listener: TcpListener, service: S, pace: Pace, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(pace.connections));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
+    let places = Places::new(pace.connections.clone());
     let pace = Arc::new(pace);
-    while let Some((place, stream, peer)) = next_connection(&listener, &places, &stop).await {
+    let begin = |(stream, peer): (TcpStream, SocketAddr)| {
+        let Some(place) = places.take(peer.ip()) else { return };
         let hold = Hold {
             stop: stop.clone(),
             cut: cut.clone(),
@@ -117,7 +130,17 @@ pub async fn serve<S: Answers>(listener: TcpListener, service: S, pace: Pace, st
         tokio::spawn(async move {
             cut.run_until_cancelled(connection.serve(stream)).await;
         });
+    };
+    while let Some(connection) = stop.run_until_cancelled(next_connection(&listener)).await {
+        begin(connection);
     }
+    // Their clients have connected, and sent perhaps: to close the listener now would answer them with a reset.
+    let _ = timeout(BACKLOG, async {
+        while let Ok(connection) = timeout(BACKLOG_PAUSE, next_connection(&listener)).await {
+            begin(connection);
+        }
+    })
+    .await;
     drop(listener);
     connections.close();
     if timeout(pace.shutdown, connections.wait()).await.is_err() {
@@ -130,21 +153,13 @@ pub async fn serve<S: Answers>(listener: TcpListener, service: S, pace: Pace, st
     }
 }
 
-async fn next_connection(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-    let next = async {
-        let place = Arc::clone(places).acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => return Some((place, stream, peer)),
-                Err(error) => wait_after(&error).await,
-            }
+async fn next_connection(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(connection) => return connection,
+            Err(error) => wait_after(&error).await,
         }
-    };
-    stop.run_until_cancelled(next).await.flatten()
+    }
 }
 
 /// Without file descriptors every attempt to accept fails at once: a pause leaves time for others to be closed.
@@ -165,16 +180,16 @@ struct Connection<S> {
 
 impl<S: Answers> Connection<S> {
     async fn serve(self, stream: TcpStream) {
+        let Some(place) = self.hold.place.clone() else { return };
         // An answer is written in one piece: waiting for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         let asked = AtomicBool::new(false);
         keep_an_eye_on(&stream);
-        let service = service_fn(|mut request: Request<Incoming>| {
+        let service = service_fn(|request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
-            request.extensions_mut().insert(self.hold.clone());
-            answer(self.service.clone(), self.peer, Arc::clone(&self.pace), request)
+            self.answer(Busy::with(&place), request)
         });
-        let stream = PacedStream::new(stream, self.pace.write_pause);
+        let stream = PacedStream::new(stream, self.pace.write_pause, Arc::clone(&place));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.pace.idle)
@@ -182,16 +197,26 @@ impl<S: Answers> Connection<S> {
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
-        let mut first_head = pin!(sleep(self.pace.first_head));
+        let regular = place.kind() == Kind::Regular;
+        let mut first_head = pin!(sleep(if regular { self.pace.first_head } else { self.pace.last_head }));
         let mut waits_for_head = true;
-        let mut stopping = false;
+        let (mut stopping, mut leaving) = (false, false);
         loop {
             tokio::select! {
+                // First: what a client has sent by now, it gets an answer to.
+                biased;
                 ended = &mut connection => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, peer = %self.peer, "a connection ended early");
                     }
                     return;
+                }
+                () = place.lost(), if !leaving => {
+                    if !place.is_busy() {
+                        return;
+                    }
+                    leaving = true;
+                    connection.as_mut().graceful_shutdown();
                 }
                 () = &mut first_head, if waits_for_head => {
                     if !asked.load(Ordering::Relaxed) {
@@ -201,11 +226,63 @@ impl<S: Answers> Connection<S> {
                 }
                 () = self.hold.stop.cancelled(), if !stopping => {
                     stopping = true;
-                    connection.as_mut().graceful_shutdown();
+                    if asked.load(Ordering::Relaxed) {
+                        connection.as_mut().graceful_shutdown();
+                    } else if regular {
+                        // Its request may be on its way, and gets an answer that says goodbye.
+                        first_head.set(sleep(self.pace.last_head));
+                    }
                 }
             }
         }
     }
+
+    async fn answer(
+        &self,
+        busy: Busy,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Answer>, Infallible> {
+        let shortage = match self.hold.place.as_ref().map(|place| place.kind()) {
+            Some(Kind::Spare(shortage)) if !is_health_check(&request) => Some(shortage),
+            _ => None,
+        };
+        let spare = self.hold.place.as_ref().is_some_and(|place| place.kind() != Kind::Regular);
+        let mut response = if let Some(shortage) = shortage {
+            turned_away(shortage)
+        } else {
+            request.extensions_mut().insert(self.hold.clone());
+            answer(self.service.clone(), self.peer, &self.pace, request).await
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            busy.for_good();
+            return Ok(response.map(|body| Answer::new(body, None)));
+        }
+        if spare || self.hold.stop.is_cancelled() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response.map(|body| Answer::new(body, Some(busy))))
+    }
+}
+
+/// What an orchestrator asks, and restarts the service without an answer.
+fn is_health_check(request: &Request<Incoming>) -> bool {
+    request.uri().path().starts_with("/health/")
+}
+
+fn turned_away(shortage: Shortage) -> Response {
+    let (status, code, message) = match shortage {
+        Shortage::All => {
+            (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", "Too much is asked of the service at the moment.")
+        }
+        Shortage::Address => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "RATE_LIMITED",
+            "Too many connections are open from where you are: close some.",
+        ),
+    };
+    let mut response = plain_error(status, code, message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    response
 }
 
 /// What a peer that is gone was sent, it never acknowledges. An event now and then would take hours to fill the buffer that
@@ -221,14 +298,14 @@ fn keep_an_eye_on(_: &TcpStream) {}
 async fn answer(
     service: impl Answers,
     peer: SocketAddr,
-    pace: Arc<Pace>,
+    pace: &Pace,
     request: Request<Incoming>,
-) -> Result<Response, Infallible> {
+) -> Response {
     let mut request = request.map(|body| Body::new(PacedBody::new(body, pace.body_pause, pace.body)));
     request.extensions_mut().insert(ConnectInfo(peer));
     // A panic is a bug of ours; it takes nobody else's request with it, and this one gets its answer.
     let answered = timeout(pace.request, AssertUnwindSafe(service.oneshot(request)).catch_unwind()).await;
-    Ok(match answered {
+    match answered {
         Ok(Ok(Ok(response))) => response,
         Ok(Err(_)) => {
             tracing::error!("a request panicked");
@@ -244,7 +321,7 @@ async fn answer(
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             response
         }
-    })
+    }
 }
 
 fn plain_error(status: StatusCode, code: &str, message: &str) -> Response {

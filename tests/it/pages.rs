@@ -5,7 +5,7 @@ use axum::{
     http::{Request, header},
 };
 
-use crate::support::{Answer, PASSWORD, World};
+use crate::support::{Answer, Backend, PASSWORD, World};
 
 async fn press_the_button(world: &World, token: &str) -> Answer {
     let form = Request::post("/verify").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -30,6 +30,36 @@ async fn opening_the_page_uses_nothing_up_and_the_button_verifies() {
         assert_eq!(again.status, 422);
         assert!(again.text.contains("used already"), "{}", again.text);
         world.logged_in("ada", PASSWORD).await;
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_too_large_is_refused_before_it_is_read() {
+    let world = World::on(Backend::Sqlite).await;
+    for path in ["/verify", "/reset", "/invitation"] {
+        let form = |length: usize, announced: bool| {
+            let request =
+                Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let text = format!("token={}", "x".repeat(length));
+            if announced {
+                return request.body(Body::from(text)).expect("a request");
+            }
+            let pieces = text.into_bytes().chunks(64 * 1024).map(<[u8]>::to_vec).collect::<Vec<_>>();
+            let pieces = pieces.into_iter().map(Ok::<_, std::io::Error>);
+            request.body(Body::from_stream(futures_util::stream::iter(pieces))).expect("a request")
+        };
+        for announced in [true, false] {
+            for length in [1024 * 1024, 50 * 1024 * 1024] {
+                let answer = world.anonymous().send(form(length, announced)).await;
+                assert_eq!(answer.status, 413, "{path} {length}: {}", answer.text);
+            }
+            assert_eq!(world.anonymous().send(form(500_000, announced)).await.status, 422, "{path}");
+        }
+        // Nobody waits for what was only announced.
+        let announced = Request::post(path).header(header::CONTENT_LENGTH, "52428800");
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let answer = world.anonymous().send(announced.body(never).expect("a request")).await;
+        assert_eq!(answer.status, 413, "{path}");
     }
 }
 

@@ -42,11 +42,10 @@ impl Mailer {
         let Some(url) = &config.smtp_url else {
             return Ok(Self::Mailbox(Arc::default()));
         };
-        let from = config.mail_from.parse();
-        let from =
-            from.map_err(|error| Error::internal(format!("DENIZEN_MAIL_FROM is not an address: {error}")))?;
+        let from = config.mail_from.mailbox().clone();
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose())
-            .map_err(|error| Error::internal(format!("DENIZEN_SMTP_URL is not understood: {error}")))?
+            // Its words quote the address, and the password in it.
+            .map_err(|_| Error::internal("DENIZEN_SMTP_URL is not understood"))?
             .timeout(Some(SMTP_PATIENCE))
             .build();
         Ok(Self::Smtp { transport: Box::new(transport), from })
@@ -67,7 +66,7 @@ impl Mailer {
             Self::Smtp { transport, .. } => match transport.test_connection().await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(Error::internal("the mail server does not accept the connection")),
-                Err(error) => Err(Error::internal(error)),
+                Err(error) => Err(refused(&error)),
             },
         }
     }
@@ -104,6 +103,11 @@ impl Mailer {
 /// enough to tell what it was.
 fn refused(error: &smtp::Error) -> Error {
     match error.status() {
+        Some(status) if ["530", "534", "535", "538"].contains(&&*status.to_string()) => {
+            Error::internal(format!(
+                "the mail server does not take the user and the password of DENIZEN_SMTP_URL (it answered {status})"
+            ))
+        }
         Some(status) => Error::internal(format!("the mail server answered {status}")),
         None if error.is_response() => Error::internal("the mail server's answer cannot be understood"),
         None if error.is_timeout() => Error::internal("the mail server does not answer in time"),

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use async_graphql::{Pos, Response as Executed, ServerError, Value, parser};
-use axum::http::StatusCode;
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 
 use super::Refusal;
 use crate::graphql::{limits::Exceeded, scan};
@@ -92,6 +95,15 @@ impl Fault {
     #[must_use]
     pub fn malformed(self) -> Self {
         Self { standing: Standing::Status(StatusCode::BAD_REQUEST), ..self }
+    }
+
+    /// As text, for those who did not come for GraphQL.
+    pub fn plainly(self) -> Response {
+        let status = match self.standing {
+            Standing::Status(status) => status,
+            Standing::Executed | Standing::BadGraphql => StatusCode::BAD_REQUEST,
+        };
+        (status, self.error.message).into_response()
     }
 
     fn new(standing: Standing, code: Code, message: impl Into<Cow<'static, str>>, pos: Option<Pos>) -> Self {

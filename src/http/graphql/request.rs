@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 
 use async_graphql::{Extensions, Name, Value, Variables, indexmap::IndexMap};
 use axum::{
-    body::Body,
-    extract::Query,
+    body::{Body, HttpBody as _},
+    extract::{Query, Request},
     http::{
         HeaderMap, StatusCode, Uri,
         header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
@@ -112,6 +112,16 @@ pub fn from_uri(uri: &Uri, limits: &Limits) -> Result<Call, Fault> {
         }
     }
     call(fields)
+}
+
+/// The request with its body read to the end, for routes that take forms: nothing of it is kept beyond the limit.
+pub async fn with_whole_body(request: Request) -> Result<Request, Fault> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let body = read_body(&parts.headers, body).await?;
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
 /// Reads a body to its end. What is too long is read on for a while and thrown away: a connection that is closed while

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
+
+use super::Place;
 
 /// In the extensions of every request. Whoever goes on after the request, as a WebSocket does, keeps it for as long:
 /// then the connection still counts, and stopping waits for it.
@@ -13,8 +14,7 @@ pub struct Hold {
     pub stop: CancellationToken,
     /// The time for that is up.
     pub cut: CancellationToken,
-    #[expect(dead_code, reason = "held, not read")]
-    pub(super) place: Option<Arc<OwnedSemaphorePermit>>,
+    pub(super) place: Option<Arc<Place>>,
     #[expect(dead_code, reason = "held, not read")]
     pub(super) tracked: Option<TaskTrackerToken>,
 }

@@ -3,6 +3,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -13,6 +14,8 @@ use tokio::{
     net::TcpStream,
     time::{Sleep, sleep},
 };
+
+use super::Place;
 
 /// A request's body, which fails with `TimedOut` when a piece, or the whole, takes too long. The clock runs only while
 /// somebody reads: the first wait sets the end, so a handler that thinks before it reads takes nothing from the client.
@@ -71,11 +74,19 @@ pub(super) struct PacedStream {
     stream: TcpStream,
     pause: Duration,
     alarm: Option<Alarm>,
+    place: Arc<Place>,
 }
 
 impl PacedStream {
-    pub fn new(stream: TcpStream, pause: Duration) -> Self {
-        Self { stream, pause, alarm: None }
+    pub fn new(stream: TcpStream, pause: Duration, place: Arc<Place>) -> Self {
+        Self { stream, pause, alarm: None, place }
+    }
+
+    /// While the rest of an answer is taken, its connection is not idle for long.
+    fn sent(&self, polled: &Poll<io::Result<usize>>) {
+        if matches!(polled, Poll::Ready(Ok(_))) {
+            self.place.touch();
+        }
     }
 
     fn paced<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -103,6 +114,7 @@ impl AsyncRead for PacedStream {
 impl AsyncWrite for PacedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.sent(&polled);
         self.paced(cx, polled)
     }
 
@@ -112,6 +124,7 @@ impl AsyncWrite for PacedStream {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.sent(&polled);
         self.paced(cx, polled)
     }
 

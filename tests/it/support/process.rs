@@ -4,7 +4,8 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Output, Stdio},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -41,40 +42,28 @@ pub fn free_port() -> u16 {
 impl Running {
     /// Starts the service and waits until it is ready.
     pub fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::logged(folder, variables).0
+    }
+
+    /// The same, with its log, which is whole once the service has ended.
+    pub fn logged(folder: &Path, variables: &[(&str, &str)]) -> (Self, JoinHandle<String>) {
+        Self::with_cost(folder, variables, "4")
+    }
+
+    /// The same, with another cost of hashing: production takes no low one.
+    pub fn with_cost(folder: &Path, variables: &[(&str, &str)], cost: &str) -> (Self, JoinHandle<String>) {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let listen = address.to_string();
-        let child = denizen(folder, &["serve"], variables)
+        let mut child = denizen(folder, &["serve"], variables)
             .env("DENIZEN_LISTEN", &listen)
-            .env("DENIZEN_BCRYPT_COST", "4")
+            .env("DENIZEN_BCRYPT_COST", cost)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary should start");
-        let mut running = Self { child, address };
-        running.wait_until_ready();
-        running
-    }
-
-    /// The service says in its log when it is ready: nothing has to be polled.
-    fn wait_until_ready(&mut self) {
-        let log = self.child.stderr.take().expect("a log");
-        let (told, ready) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let mut said = String::new();
-            for line in BufReader::new(log).lines().map_while(Result::ok) {
-                said.push_str(&line);
-                said.push('\n');
-                if line.contains(" ready ") || line.contains("\"ready\"") {
-                    let _ = told.send(Ok(()));
-                }
-            }
-            let _ = told.send(Err(said));
-        });
-        match ready.recv_timeout(PATIENCE) {
-            Ok(Ok(())) => {}
-            Ok(Err(said)) => panic!("the service stopped at its start:\n{said}"),
-            Err(late) => panic!("the service was not ready in {PATIENCE:?}: {late}"),
-        }
+        let log = child.stderr.take().expect("a log");
+        let running = Self { child, address };
+        (running, wait_until_ready(log))
     }
 
     pub fn id(&self) -> u32 {
@@ -120,6 +109,28 @@ impl Running {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         Some(answer)
+    }
+}
+
+/// The service says in its log when it is ready: nothing has to be polled.
+fn wait_until_ready(log: ChildStderr) -> JoinHandle<String> {
+    let (told, ready) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        let mut said = String::new();
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            said.push_str(&line);
+            said.push('\n');
+            if line.contains(" ready ") || line.contains("\"ready\"") {
+                let _ = told.send(Ok(()));
+            }
+        }
+        let _ = told.send(Err(said.clone()));
+        said
+    });
+    match ready.recv_timeout(PATIENCE) {
+        Ok(Ok(())) => reading,
+        Ok(Err(said)) => panic!("the service stopped at its start:\n{said}"),
+        Err(late) => panic!("the service was not ready in {PATIENCE:?}: {late}"),
     }
 }
 
