@@ -19,6 +19,7 @@ mod applications;
 mod audit;
 mod authz_matrix;
 mod bootstrap;
+mod budgets;
 mod bulk_statements;
 mod change_email;
 mod codes_property;
