@@ -65,6 +65,7 @@ mod sessions;
 mod sessions_property;
 mod shared_connections;
 mod statements;
+mod strangers_words;
 mod streams;
 mod subscriptions;
 mod support;

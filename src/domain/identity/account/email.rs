@@ -142,6 +142,7 @@ pub async fn apply_email(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Resu
     verify::displace(&txn, ctx, &email.key, user.id).await?;
     let same = user.email.as_ref() == Some(&email.address);
     let (now, old) = (ctx.now(), user.email.clone().filter(|_| !same));
+    let old_is_proved = user.email_proved_at.is_some();
     let mut row = user.into_active_model();
     row.email = Set(Some(email.address.clone()));
     row.email_key = Set(Some(email.key.clone()));
@@ -159,7 +160,7 @@ pub async fn apply_email(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Resu
     let happened = if same { EventType::UserVerified } else { EventType::EmailChanged };
     log::record(&txn, ctx, NewEvent::of(happened).on(Kind::User, user.id)).await?;
     if let Some(to) = old {
-        let new_address = names::masked(&email.address);
+        let new_address = old_is_proved.then(|| names::masked(&email.address));
         let template = Template::EmailChanged { user_name: user.user_name.clone(), new_address };
         let notice = Notice { user_id: user.id, application_id: spent.application_id, to, template };
         notifications::send(&txn, ctx, notice).await?;
