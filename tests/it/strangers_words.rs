@@ -105,7 +105,7 @@ async fn an_organisations_administrator_writes_nothing_to_an_address_that_is_not
         let id =
             found.as_array().into_iter().flatten().find(|edge| edge["node"]["userName"] == "evil.example");
         let id = id.map(|edge| edge["node"]["id"].clone());
-        let update = "mutation ($id: ID!) { updateUsers(input: { users: [{ userId: $id, email: \"claim@prize.evil.example\" }] }) { errors { code path } } }";
+        let update = "mutation ($id: ID!) { updateUsers(input: { users: [{ id: $id, email: \"claim@prize.evil.example\" }] }) { errors { code path } } }";
         assert_eq!(anna.run_with(update, json!({ "id": id })).await.faults("updateUsers"), [""; 0]);
         let mails = world.mails_to("victim@example.org").await;
         assert_eq!(mails.len(), 5, "the old address is told");
