@@ -111,8 +111,8 @@ async fn a_source_uses_up_its_own_share_of_a_target_and_no_more() {
             }
         }
         assert_eq!(count(&world, "ada@example.org").await - before, 10, "five for each of two networks");
-        register(&from(&world, "198.51.101.1"), "ada", "ada@example.org").await;
-        register(&from(&world, "2001:db8:0:8::1"), "ada", "ada@example.org").await;
+        register(&from(&world, "198.51.101.1"), "eve", "ada@example.org").await;
+        register(&from(&world, "2001:db8:0:8::1"), "eva", "ada@example.org").await;
         assert_eq!(count(&world, "ada@example.org").await - before, 12, "the neighbours have their own");
         world.pass(Duration::from_mins(10));
         register(&from(&world, "198.51.100.1"), "later", "ada@example.org").await;
