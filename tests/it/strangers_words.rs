@@ -85,7 +85,7 @@ async fn an_organisations_administrator_writes_nothing_to_an_address_that_is_not
         txn.commit().await.expect("a commit");
         let document =
             "mutation ($input: OnboardUsersInput!) { onboardUsers(input: $input) { errors { code path } } }";
-        let user = json!({ "userName": "evil.example", "email": "victim@example.org", "name": LURE, "orgCode": "acme" });
+        let user = json!({ "userName": "evil.example", "email": "victim@example.org", "name": LURE, "orgCode": "acme", "roleCodes": ["MEMBER"] });
         let answer = anna.run_with(document, json!({ "input": { "users": [user] } })).await;
         assert_eq!(answer.faults("onboardUsers"), [""; 0]);
         world.pass(Duration::from_secs(1));
