@@ -64,6 +64,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     let now = app.clock.now();
     let old = now.minus(KEPT);
     limits::service::sweep(app).await?;
+    limits::budget::sweep(app).await?;
     challenges::sweep(app).await?;
     // Refresh tokens and proofs are owned by their session, and go with it.
     let over = Condition::any()

@@ -1,9 +1,13 @@
 //! Does the jobs: takes what is due, gives each to the room that knows how, and strikes it off or puts it back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
-    task::JoinSet,
+    task::{self, JoinSet},
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -13,15 +17,15 @@ use crate::{
     context::Ctx,
     domain::{
         credentials,
-        events::jobs::{self, Claimed, Job},
-        identity, notifications,
+        events::jobs::{self, Claimed, Job, Lane, Outlook},
+        identity,
+        limits::Network,
+        notifications::{self, channel::Undeliverable},
     },
     error::{Error, Result},
     housekeeping,
 };
 
-/// How many jobs are under way at once: one that hangs leaves the others their way.
-const AT_ONCE: u64 = 16;
 /// A job that takes longer has failed. Shorter than the claim, so that nobody else has taken it by then.
 const TIME_LIMIT: Duration = Duration::from_secs(45);
 /// How often to look without being called: for retries, and for what another instance left behind.
@@ -33,31 +37,68 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     tokio::join!(work(app, stop), keeping);
 }
 
+/// What is under way, and in which lanes there was more to do than there was room for.
+#[derive(Default)]
+struct Places {
+    taken: HashMap<Lane, u64>,
+    full: HashSet<Lane>,
+}
+
+impl Places {
+    fn free(&self) -> Vec<(Lane, u64)> {
+        let left = |lane: Lane| lane.places().saturating_sub(self.taken.get(&lane).copied().unwrap_or(0));
+        Lane::ALL.into_iter().map(|lane| (lane, left(lane))).filter(|(_, left)| *left > 0).collect()
+    }
+
+    fn take(&mut self, free: &[(Lane, u64)], claimed: &[Claimed]) {
+        for (lane, left) in free {
+            let count = claimed.iter().filter(|job| job.lane == *lane).count() as u64;
+            *self.taken.entry(*lane).or_default() += count;
+            if count >= *left {
+                self.full.insert(*lane);
+            } else {
+                self.full.remove(lane);
+            }
+        }
+    }
+
+    /// Says whether more of the lane may be waiting.
+    fn leave(&mut self, lane: Lane) -> bool {
+        if let Some(taken) = self.taken.get_mut(&lane) {
+            *taken = taken.saturating_sub(1);
+        }
+        self.full.contains(&lane)
+    }
+}
+
 async fn work(app: Arc<App>, stop: CancellationToken) {
-    let mut under_way = JoinSet::new();
-    // Whether as many were taken at the last look as there was room for.
-    let mut full = false;
+    let (mut under_way, mut places) = (JoinSet::new(), Places::default());
+    // Which lane each task is of: one that panics says nothing any more.
+    let mut lanes: HashMap<task::Id, Lane> = HashMap::new();
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let called = tokio::select! {
             () = stop.cancelled() => break,
             () = app.db.enqueued() => true,
-            _ = under_way.join_next(), if !under_way.is_empty() => {
-                if !full {
+            Some(done) = under_way.join_next_with_id() => {
+                let id = done.map_or_else(|error| error.id(), |(id, ())| id);
+                if !lanes.remove(&id).is_some_and(|lane| places.leave(lane)) {
                     continue;
                 }
                 false
             }
             _ = looks.tick() => false,
         };
-        let free = AT_ONCE.saturating_sub(under_way.len() as u64);
-        let taken = timeout(TIME_LIMIT, take(&app, free, called)).await;
+        let free = places.free();
+        let taken = timeout(TIME_LIMIT, take(&app, &free, called)).await;
         match taken.unwrap_or_else(|_| Err(Error::internal("the database does not answer"))) {
             Ok(claimed) => {
-                full = claimed.len() as u64 >= free;
+                places.take(&free, &claimed);
                 for job in claimed {
-                    under_way.spawn(carry_out(Arc::clone(&app), job));
+                    let lane = job.lane;
+                    let task = under_way.spawn(carry_out(Arc::clone(&app), job));
+                    lanes.insert(task.id(), lane);
                 }
             }
             Err(error) => tracing::warn!(%error, "the jobs cannot be looked at"),
@@ -71,7 +112,7 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
 pub async fn drain(app: &Arc<App>) -> Result<usize> {
     let mut done = 0;
     loop {
-        let claimed = take(app, AT_ONCE, false).await?;
+        let claimed = take(app, &Places::default().free(), false).await?;
         if claimed.is_empty() {
             return Ok(done);
         }
@@ -83,11 +124,11 @@ pub async fn drain(app: &Arc<App>) -> Result<usize> {
 }
 
 /// Whoever was called need not ask whether there is anything.
-async fn take(app: &App, limit: u64, called: bool) -> Result<Vec<Claimed>> {
-    if limit == 0 || !(called || jobs::any_due(app).await?) {
+async fn take(app: &App, free: &[(Lane, u64)], called: bool) -> Result<Vec<Claimed>> {
+    if free.is_empty() || !(called || jobs::any_due(app).await?) {
         return Ok(Vec::new());
     }
-    jobs::claim(app, &app.instance, limit).await
+    jobs::claim(app, &app.instance, free).await
 }
 
 async fn carry_out(app: Arc<App>, claimed: Claimed) {
@@ -111,29 +152,35 @@ async fn carry_out(app: Arc<App>, claimed: Claimed) {
 
 async fn perform(ctx: &Ctx, job: &Job) -> Result<()> {
     match job {
-        Job::DeliverNotification { notification_id } => {
+        Job::DeliverNotification { notification_id, .. } => {
             notifications::service::deliver(ctx, *notification_id).await
         }
-        Job::ResendVerification { user_id: Some(user_id) } => {
-            identity::account::service::send_verification_again(ctx, *user_id).await
+        Job::ResendVerification { user_id: Some(user_id), asker } => {
+            let asker = asker.clone().unwrap_or_else(|| Network::of(ctx));
+            identity::account::service::send_verification_again(ctx, *user_id, asker).await
         }
-        Job::SendCode { user_id: Some(user_id), asked, way } => {
-            credentials::otp::send(ctx, *user_id, *asked, *way).await
+        Job::SendCode { user_id: Some(user_id), asked, way, asker } => {
+            let asker = asker.clone().unwrap_or_else(|| Network::of(ctx));
+            credentials::otp::send(ctx, *user_id, *asked, *way, asker).await
         }
-        Job::ResendVerification { user_id: None } | Job::SendCode { user_id: None, .. } => Ok(()),
+        Job::ResendVerification { user_id: None, .. } | Job::SendCode { user_id: None, .. } => Ok(()),
         Job::ForgetUser { user_id } => identity::account::service::forget_again(ctx, *user_id).await,
     }
 }
 
 async fn put_back(ctx: &Ctx, claimed: &Claimed, error: &Error) -> Result<()> {
-    let dead = jobs::fail(&ctx.app, claimed, &error.to_string()).await?;
+    let outlook = match error {
+        Error::Internal(source) if source.is::<Undeliverable>() => Outlook::Final,
+        _ => Outlook::Open,
+    };
+    let dead = jobs::fail(&ctx.app, claimed, &error.to_string(), outlook).await?;
     if !dead {
         tracing::warn!(%error, job = ?claimed.job, "a job failed and will be tried again");
         return Ok(());
     }
     tracing::error!(%error, job = ?claimed.job, "a job failed for the last time");
     match &claimed.job {
-        Some(Job::DeliverNotification { notification_id }) => {
+        Some(Job::DeliverNotification { notification_id, .. }) => {
             notifications::service::give_up(ctx, *notification_id).await
         }
         // The person asks again.

@@ -12,6 +12,8 @@ pub mod attempt;
 pub mod challenge;
 /// The devices that people have logged in on.
 pub mod device_token;
+/// Messages that went out, as far as the next ones depend on them.
+pub mod dispatch;
 /// What happened, once and for all: the source of audit, webhooks, directory and subscriptions.
 pub mod event;
 /// Whom or what an event was about.

@@ -52,6 +52,11 @@ pub struct Model {
     pub expires_at: Timestamp,
     pub link_expires_at: Option<Timestamp>,
     pub consumed_at: Option<Timestamp>,
+    /// The hash of the network that asked for it.
+    #[sea_orm(column_type = "Text")]
+    pub asker: Option<String>,
+    /// The wrong tries from that network; `attempts` are those from all others.
+    pub asker_attempts: i32,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
     #[sea_orm(belongs_to, from = "application_id", to = "id")]

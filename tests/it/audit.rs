@@ -43,7 +43,8 @@ async fn an_event_tells_who_did_what_to_whom_and_from_where() {
         assert_eq!(event["targetIds"], json!([mia, translator.map(|role| role["id"].clone())]));
         assert_eq!(event["organization"], json!({ "code": "acme" }));
         assert_eq!(event["data"], json!({ "roles": ["TRANSLATOR"] }));
-        assert_eq!((&event["ip"], &event["userAgent"]), (&json!("203.0.113.7"), &json!("a browser")));
+        let by_root = events(&root, json!({ "types": ["role.granted"] })).await.ok("/events/edges/0/node");
+        assert_eq!((&by_root["ip"], &by_root["userAgent"]), (&json!("203.0.113.7"), &json!("a browser")));
         assert_eq!(event["occurredAt"], "2026-01-01T00:00:02.000Z");
         assert!(event["requestId"].is_string());
         let node = anna
@@ -220,5 +221,54 @@ async fn administrators_read_what_happens_to_the_accounts_of_their_members() {
         assert_eq!(seen, ["user.deleted", "user.deactivated", "user.updated"], "on {:?}", world.backend);
         assert_eq!(edges[0]["node"]["organization"]["code"], "acme");
         assert_eq!(otto.run(&document).await.ok("/events/edges").as_array().map(Vec::len), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn tenants_learn_no_network_address_of_who_acts_from_the_platform() {
+    for world in World::each().await {
+        let root = world.superadmin().await.with_header("user-agent", "a browser of the platform");
+        let anna = world.org_admin("anna", "acme").await.with_header("user-agent", "a browser of acme");
+        let acme = world.organization("acme").await;
+        let mia = world.user_id(&world.user("mia").await).await;
+        world.join(mia, acme).await;
+        // An administrator of the platform who belongs to the organisation as well.
+        let paula = world.user("paula").await.with_header("user-agent", "a browser of paula");
+        let paula_id = world.user_id(&paula).await;
+        world.join_also(paula_id, acme).await;
+        world.grant(paula_id, "ADMIN", None).await;
+        world.pass(Duration::from_secs(2));
+        let follow = "subscription { events { actor { name } ip userAgent } }";
+        let (mut at_acme, mut at_root) =
+            (anna.follow(follow, json!({})).await, root.follow(follow, json!({})).await);
+        for (client, role) in [(&root, "TRANSLATOR"), (&paula, "ANNOTATOR"), (&anna, "SCHOLAR")] {
+            grant(client, mia, &[role], Some(acme)).await.ok("/grantRoles/user");
+        }
+        let ip = "203.0.113.7";
+        let (hidden, seen) = (Value::Null, json!([ip, "a browser of acme"]));
+        let of = |event: &Value| match &event["ip"] {
+            Value::Null if event["userAgent"].is_null() => Value::Null,
+            ip => json!([ip, event["userAgent"]]),
+        };
+        let expected = [("admin", &hidden), ("paula", &hidden), ("anna", &seen)];
+        for (name, shown) in expected {
+            let heard = at_acme.next().await.expect("an event")["data"]["events"].clone();
+            assert_eq!((&heard["actor"]["name"], &of(&heard)), (&json!(name), shown), "as it happens");
+            let heard = at_root.next().await.expect("an event")["data"]["events"].clone();
+            assert_eq!(heard["ip"], ip, "the platform's administrators see it");
+        }
+        let listed = events(&anna, json!({ "types": ["role.granted"] })).await.ok("/events/edges");
+        let listed: Vec<_> = listed.as_array().into_iter().flatten().map(|edge| &edge["node"]).collect();
+        for (name, shown) in expected {
+            let event = listed.iter().find(|event| event["actor"]["name"] == name).expect("an event");
+            assert_eq!(&of(event), shown, "in the list");
+            let query = "query ($id: ID!) { node(id: $id) { ... on Event { ip userAgent } } }";
+            let node = anna.run_with(query, json!({ "id": event["id"] })).await.ok("/node");
+            assert_eq!(&of(&node), shown, "as a node");
+        }
+        let all = events(&root, json!({ "types": ["role.granted"] })).await.ok("/events/edges");
+        let by_users = all.as_array().into_iter().flatten().map(|edge| &edge["node"]);
+        let by_users: Vec<_> = by_users.filter(|event| event["actor"]["kind"] == "USER").collect();
+        assert!(by_users.len() >= 3 && by_users.iter().all(|event| event["ip"] == ip));
     }
 }

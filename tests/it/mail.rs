@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use denizen::{domain::events::jobs, worker};
-use entity::{NotificationState, notification};
+use entity::{NotificationState, job, notification};
 use sea_orm::EntityTrait as _;
+use serde_json::json;
 
 use crate::support::{
-    World,
+    ADMIN_PASSWORD, World,
     smtp::{Answers, Smtp},
 };
 
@@ -117,10 +118,82 @@ async fn two_workers_do_each_job_once() {
 async fn a_job_whose_worker_died_is_done_by_another() {
     for world in World::each().await {
         world.register("ada").await;
-        let claimed = jobs::claim(&world.app, "a worker that dies", 10).await.expect("a claim");
+        let claimed =
+            jobs::claim(&world.app, "a worker that dies", &[(jobs::Lane::Mail, 10)]).await.expect("a claim");
         assert_eq!(claimed.len(), 1);
         assert_eq!(worker::drain(&world.app).await.expect("the jobs"), 0, "it is claimed");
         world.pass(Duration::from_mins(2));
         assert_eq!(worker::drain(&world.app).await.expect("the jobs"), 1, "the claim has run out");
+    }
+}
+
+/// The one job that is left, and why it failed.
+async fn failed(world: &World) -> (job::JobState, Option<String>) {
+    let row = job::Entity::find().one(world.app.db.read()).await.expect("jobs").expect("a job");
+    (row.state, row.last_error)
+}
+
+#[tokio::test]
+async fn an_address_that_the_mail_server_cannot_be_told_is_given_up_at_once() {
+    for world in World::each().await {
+        let smtp = Smtp::start().await;
+        let world = World::with(world.backend, &["--smtp-url", &smtp.url()]).await;
+        smtp.answer(Answers::AcceptAscii);
+        let register = "mutation ($email: EmailAddress!) { registerUser(input: { email: $email, password: \"tinte kanne wolke\" }) {
+            errors { code } } }";
+        let anonymous = world.anonymous();
+        anonymous.run_with(register, json!({ "email": "zoë@example.org" })).await.ok("/registerUser");
+        assert_eq!(worker::drain(&world.app).await.expect("the jobs"), 1);
+        assert_eq!(jobs::counts(&world.app).await.expect("counts"), (0, 1), "on {:?}", world.backend);
+        let (state, reason) = failed(&world).await;
+        assert_eq!(state, job::JobState::Dead);
+        assert!(reason.as_ref().is_some_and(|reason| reason.contains("SMTPUTF8")), "{reason:?}");
+        assert_eq!(notifications(&world).await[0].state, NotificationState::Failed);
+        anonymous.run_with(register, json!({ "email": "zoe@example.org" })).await.ok("/registerUser");
+        worker::drain(&world.app).await.expect("the jobs");
+        assert_eq!(smtp.next().await.to, ["zoe@example.org"], "others are mailed to");
+        let smtp = Smtp::start().await;
+        let world = World::with(world.backend, &["--smtp-url", &smtp.url()]).await;
+        let anonymous = world.anonymous();
+        anonymous.run_with(register, json!({ "email": "zoë@example.org" })).await.ok("/registerUser");
+        worker::drain(&world.app).await.expect("the jobs");
+        assert_eq!(smtp.next().await.to, ["zoë@example.org"], "where the server offers it");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_server_that_hangs_holds_up_no_text_message_and_no_other_job() {
+    for world in World::each().await {
+        let smtp = Smtp::start().await;
+        smtp.answer(Answers::Hang);
+        let world = World::with(world.backend, &["--smtp-url", &smtp.url()]).await;
+        let root = world.superadmin().await;
+        for number in 0..40 {
+            assert_eq!(world.register(&format!("name{number}")).await.faults("registerUser"), [""; 0]);
+        }
+        let stop = tokio_util::sync::CancellationToken::new();
+        let working = tokio::spawn(worker::run(world.app.clone(), stop.clone()));
+        // All the mails that go at once are under way.
+        let under_way = async {
+            while smtp.connections() < 6 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), under_way).await.expect("mails under way");
+        let change = "mutation ($phone: PhoneNumber!, $password: String!) {
+            changePhone(input: { newPhone: $phone, password: $password }) { errors { code path } } }";
+        let input = json!({ "phone": "+491701234567", "password": ADMIN_PASSWORD });
+        assert_eq!(root.run_with(change, input).await.faults("changePhone"), [""; 0]);
+        let login = "mutation { requestOtp(input: { purpose: LOGIN, identifier: \"admin\" }) { errors { code path } } }";
+        assert_eq!(world.anonymous().run(login).await.faults("requestOtp"), [""; 0]);
+        let texts = world.app.texter.mailbox().expect("text messages of development").clone();
+        let done = async {
+            while texts.all().is_empty() || world.events_of("otp.sent").await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), done).await.expect("a text message, and a code made");
+        assert!(smtp.connections() < 16, "so many mails were under way: {}", smtp.connections());
+        working.abort();
     }
 }

@@ -39,7 +39,7 @@ async fn remove(client: &Client, organization: &str, users: &[String]) -> Answer
     client.run_with(document, json!({ "org": organization, "users": users })).await
 }
 
-fn org_id(id: Uuid) -> String {
+pub fn org_id(id: Uuid) -> String {
     ids::encode(Kind::Organization, id)
 }
 

@@ -57,6 +57,7 @@ fn described_by_entities(backend: DbBackend) -> Schema {
         columns_of::<entity::attempt::Entity>(backend),
         columns_of::<entity::challenge::Entity>(backend),
         columns_of::<entity::device_token::Entity>(backend),
+        columns_of::<entity::dispatch::Entity>(backend),
         columns_of::<entity::event::Entity>(backend),
         columns_of::<entity::extension_user::Entity>(backend),
         columns_of::<entity::id_token::Entity>(backend),

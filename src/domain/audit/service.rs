@@ -1,11 +1,11 @@
 //! Finding events. As with people: what the caller may not see did not happen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use entity::{ActorKind, Timestamp, event, event_target};
+use entity::{ActorKind, Timestamp, event, event_target, grant, membership};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, Select,
-    sea_query::Query,
+    ColumnTrait, Condition, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, sea_query::Query,
 };
 use uuid::Uuid;
 
@@ -68,6 +68,26 @@ pub async fn targets_of(ctx: &Ctx, event_ids: &[Uuid]) -> Result<HashMap<Uuid, V
         targets.entry(row.event_id).or_default().push(row.target_id);
     }
     Ok(targets)
+}
+
+/// Of which of these users the caller may know where they act from, in one statement: people of organisations in which the
+/// caller reads people, and not those who hold something on the platform. Its administrators act in every organisation, and
+/// their network is no business of a tenant.
+pub async fn whereabouts_known(ctx: &Ctx, user_ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let on_platform = grant::Entity::find()
+        .select_only()
+        .column(grant::Column::UserId)
+        .filter(grant::Column::UserId.is_in(user_ids.iter().copied()))
+        .filter(grant::Column::OrganizationId.is_null());
+    let mut theirs = membership::Entity::find()
+        .select_only()
+        .column(membership::Column::UserId)
+        .filter(membership::Column::UserId.is_in(user_ids.iter().copied()))
+        .filter(membership::Column::UserId.not_in_subquery(on_platform.into_query()));
+    if let Reach::Orgs(orgs) = ctx.actor.reach(Permission::UserRead) {
+        theirs = theirs.filter(membership::Column::OrganizationId.is_in(orgs));
+    }
+    Ok(theirs.into_tuple::<Uuid>().all(ctx.app.db.read()).await?.into_iter().collect())
 }
 
 pub(super) fn check(filter: &EventFilter) -> Result<()> {

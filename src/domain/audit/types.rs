@@ -6,12 +6,14 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject
 use entity::event;
 
 use super::{
-    loaders::{TargetsOf, Within},
+    loaders::{TargetsOf, Whereabouts, Within},
     service,
 };
 use crate::{
+    authz::{Permission, Reach},
     domain::{events::tail::Recorded, orgs::types::Organization},
     graphql::{
+        ContextExt,
         connection::PageInfo,
         loader,
         resilient::Resilient,
@@ -117,14 +119,15 @@ impl EventObject {
         self.row.data.clone().map(Json)
     }
 
-    /// The network address that it was asked from.
-    fn ip(&self) -> Option<&str> {
-        self.row.ip.as_deref()
+    /// The network address that it was asked from. Within an organisation, it is not told of whom you may not see, nor of
+    /// who holds something on the platform.
+    async fn ip(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        Ok(if self.tells_where_from(ctx).await? { self.row.ip.as_deref() } else { None })
     }
 
-    /// The program that it was asked with, by its own words.
-    fn user_agent(&self) -> Option<&str> {
-        self.row.user_agent.as_deref()
+    /// The program that it was asked with, by its own words. It is told of those of whom `ip` is.
+    async fn user_agent(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        Ok(if self.tells_where_from(ctx).await? { self.row.user_agent.as_deref() } else { None })
     }
 
     /// The id of the request, as it stands in the logs.
@@ -135,6 +138,26 @@ impl EventObject {
     /// When it happened.
     fn occurred_at(&self) -> DateTime {
         DateTime(self.row.occurred_at)
+    }
+}
+
+impl EventObject {
+    /// Whether the caller may know where the actor acted from.
+    async fn tells_where_from(&self, ctx: &Context<'_>) -> Result<bool> {
+        let caller = &ctx.ctx()?.actor;
+        let of_user = match self.row.actor_kind {
+            entity::ActorKind::User | entity::ActorKind::ApiKey => self.row.actor_id,
+            entity::ActorKind::Application | entity::ActorKind::System | entity::ActorKind::Anonymous => None,
+        };
+        match of_user {
+            Some(id)
+                if caller.user_id() != Some(id)
+                    && matches!(caller.reach(Permission::EventRead), Reach::Orgs(_)) =>
+            {
+                Ok(loader::load(ctx, Whereabouts(id)).await?.unwrap_or_default())
+            }
+            Some(_) | None => Ok(true),
+        }
     }
 }
 

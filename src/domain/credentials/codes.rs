@@ -1,14 +1,16 @@
 //! One-time codes and links: for one purpose, one person, one use.
 //!
-//! A code has six digits and five tries; a link carries a token that nobody can guess. Both are stored as hashes, and
-//! both are consumed by one conditional update whose row count decides, so that of two at once one wins.
+//! A code has six digits and ten tries: five for the network that asked for it, and five for all others, so that strangers
+//! use up no try of the owner's. A link carries a token that nobody can guess. Both are stored as hashes, and of two who show
+//! the same at once, one wins. (ADR 0064.)
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use entity::{Channel, CodePurpose, Timestamp, one_time_code as code};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Set, sea_query::Expr,
+    QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::{Expr, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -17,7 +19,7 @@ use crate::{
     context::Ctx,
     crypto,
     db::Txn,
-    domain::{identity::names::Email, limits::service as limits},
+    domain::limits::{Network, service as limits},
     error::{ErrorCode, Result},
 };
 
@@ -36,39 +38,6 @@ pub async fn end_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid]) -> Result<()> {
         .exec(&**txn)
         .await?;
     Ok(())
-}
-
-/// So many mails on request in [`CODE_TTL`] are enough for one address, whoever asks for them.
-pub const MOST_TO_ADDRESS: u64 = 5;
-
-/// How many codes that prove an address were lately made for each of these targets. Whoever makes one more queues for
-/// the address before counting (`Txn::queue_for`).
-pub async fn sent_lately<C: ConnectionTrait>(
-    db: &C,
-    ctx: &Ctx,
-    targets: &[&str],
-) -> Result<HashMap<String, u64>> {
-    let rows: Vec<(String, i64)> = code::Entity::find()
-        .select_only()
-        .column(code::Column::Target)
-        .column_as(code::Column::Id.count(), "count")
-        .filter(code::Column::Target.is_in(targets.iter().copied()))
-        .filter(code::Column::Purpose.is_in([CodePurpose::VerifyEmail, CodePurpose::ChangeEmail]))
-        .filter(code::Column::CreatedAt.gt(ctx.now().minus(CODE_TTL)))
-        .group_by(code::Column::Target)
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(rows.into_iter().map(|(target, count)| (target, u64::try_from(count).unwrap_or_default())).collect())
-}
-
-/// Whether the address has had enough mails for now. It queues for the address, and knows both spellings.
-pub async fn is_flooded(txn: &Txn, ctx: &Ctx, email: &Email) -> Result<bool> {
-    txn.queue_for(&[&email.key]).await?;
-    let mut spellings = vec![email.key.as_str(), email.address.as_str()];
-    spellings.dedup();
-    let sent = sent_lately(&**txn, ctx, &spellings).await?;
-    Ok(sent.values().sum::<u64>() >= MOST_TO_ADDRESS)
 }
 
 /// How many codes for this purpose the user was sent since then.
@@ -99,11 +68,10 @@ pub async fn issue(
     application_id: Uuid,
     purpose: CodePurpose,
     target: &str,
+    asker: Network,
 ) -> Result<Issued> {
-    let target = target.to_owned();
-    let link = Some(LINK_TTL);
-    issue_new(txn, ctx, NewCode { user_id, application_id, purpose, channel: Channel::Email, target, link })
-        .await
+    let (target, channel, link) = (target.to_owned(), Channel::Email, Some(LINK_TTL));
+    issue_new(txn, ctx, NewCode { user_id, application_id, purpose, channel, target, link, asker }).await
 }
 
 /// A code to be.
@@ -116,20 +84,35 @@ pub struct NewCode {
     pub target: String,
     /// How long the link is good for; without it there is none, and the token that is handed out leads nowhere.
     pub link: Option<Duration>,
+    /// Where it was asked for.
+    pub asker: Network,
 }
 
-/// Earlier ones for the same purpose end.
+/// Earlier ones for the same purpose end: where strangers can ask for them, those that were asked for from the same network.
 pub async fn issue_new(txn: &Txn, ctx: &Ctx, new: NewCode) -> Result<Issued> {
-    code::Entity::update_many()
+    let mut earlier = code::Entity::update_many()
         .col_expr(code::Column::ConsumedAt, Expr::value(ctx.now()))
         .filter(code::Column::UserId.eq(new.user_id))
         .filter(code::Column::Purpose.eq(new.purpose))
-        .filter(code::Column::ConsumedAt.is_null())
-        .exec(&**txn)
-        .await?;
+        .filter(code::Column::ConsumedAt.is_null());
+    if is_for_strangers(new.purpose) {
+        earlier = earlier.filter(code::Column::Asker.eq(new.asker.hash()));
+    }
+    earlier.exec(&**txn).await?;
     let (row, issued) = made(ctx, new)?;
     row.insert(&**txn).await?;
     Ok(issued)
+}
+
+/// Whether somebody who is not signed in can ask for such a code in somebody else's name.
+const fn is_for_strangers(purpose: CodePurpose) -> bool {
+    match purpose {
+        CodePurpose::Login
+        | CodePurpose::PasswordReset
+        | CodePurpose::VerifyEmail
+        | CodePurpose::VerifyPhone => true,
+        CodePurpose::ChangeEmail | CodePurpose::ChangePhone | CodePurpose::StepUp | CodePurpose::Mfa => false,
+    }
 }
 
 /// As [`issue`], for accounts that are new and have no earlier ones: who, with which application, for what target. One
@@ -143,7 +126,9 @@ pub async fn issue_first(
     let (mut rows, mut all) = (Vec::new(), Vec::new());
     for (user_id, application_id, target) in wanted.iter().copied() {
         let (channel, target, link) = (Channel::Email, target.to_owned(), Some(LINK_TTL));
-        let (row, issued) = made(ctx, NewCode { user_id, application_id, purpose, channel, target, link })?;
+        let asker = Network::of(ctx);
+        let new = NewCode { user_id, application_id, purpose, channel, target, link, asker };
+        let (row, issued) = made(ctx, new)?;
         rows.push(row);
         all.push(issued);
     }
@@ -152,7 +137,7 @@ pub async fn issue_first(
 }
 
 fn made(ctx: &Ctx, new: NewCode) -> Result<(code::ActiveModel, Issued)> {
-    let NewCode { user_id, application_id, purpose, channel, target, link } = new;
+    let NewCode { user_id, application_id, purpose, channel, target, link, asker } = new;
     let (id, now) = (ctx.new_id(), ctx.now());
     let random = ctx.app.random.as_ref();
     let issued = Issued { token: crypto::new_token(random), code: crypto::new_code(random) };
@@ -171,6 +156,8 @@ fn made(ctx: &Ctx, new: NewCode) -> Result<(code::ActiveModel, Issued)> {
         expires_at: Set(now.plus(CODE_TTL)),
         link_expires_at: Set(link.map(|time| now.plus(time))),
         consumed_at: Set(None),
+        asker: Set(Some(asker.hash())),
+        asker_attempts: Set(0),
     };
     Ok((row, issued))
 }
@@ -210,6 +197,8 @@ pub async fn issue_first_links(
             expires_at: Set(end),
             link_expires_at: Set(Some(end)),
             consumed_at: Set(None),
+            asker: Set(None),
+            asker_attempts: Set(0),
         });
         tokens.push(token);
     }
@@ -250,9 +239,22 @@ pub async fn find_token(
     Ok(Ok(row))
 }
 
+/// That a code was asked for from where the request comes from, as a number to sort by: these are looked at before others,
+/// so that nobody's code is hidden by those that strangers ask for.
+pub fn from_here(ctx: &Ctx) -> SimpleExpr {
+    first_where(code::Column::Asker.eq(Network::of(ctx).hash()))
+}
+
+fn first_where(condition: SimpleExpr) -> SimpleExpr {
+    Expr::case(condition, Expr::cust("1")).finally(Expr::cust("0")).into()
+}
+
 /// Counts a try, in a transaction of its own: it stands even if what follows fails. Then says whether the code was
 /// right; [`spend`] uses it up. The count is raised before the answer is known to anybody, so that of forty parallel
 /// guesses five are answered.
+///
+/// One code is looked at: the one that was asked for from the same network, or else the newest. So it is no easier to guess
+/// where strangers have asked for many.
 ///
 /// Where there is no code, or nobody (the nil id), as much is asked and written: time does not tell.
 pub async fn check_code(
@@ -262,12 +264,14 @@ pub async fn check_code(
     guess: &str,
 ) -> Result<Result<code::Model, ErrorCode>> {
     let txn = ctx.app.db.begin().await?;
-    // One at most is open: a new one ends the earlier ones.
+    let in_time = first_where(code::Column::ExpiresAt.gt(ctx.now()));
     let open = code::Entity::find()
         .filter(code::Column::UserId.eq(user_id))
         .filter(code::Column::ConsumedAt.is_null())
         .filter(code::Column::Purpose.eq(purpose))
         .filter(code::Column::CodeHash.is_not_null())
+        .order_by_desc(in_time)
+        .order_by_desc(from_here(ctx))
         .order_by_desc(code::Column::CreatedAt)
         .order_by_desc(code::Column::Id)
         .one(&*txn)
@@ -277,7 +281,12 @@ pub async fn check_code(
     let hash = open.as_ref().and_then(|row| row.code_hash.as_ref());
     let same = hash.is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
     let in_time = open.as_ref().is_some_and(|row| row.expires_at > ctx.now());
-    let counted = count_try(&txn, if in_time { id } else { Uuid::nil() }).await?;
+    let here = Network::of(ctx).hash();
+    let whose = match open.as_ref().and_then(|row| row.asker.as_ref()) {
+        Some(asker) if *asker == here => Tries::OfAsker,
+        Some(_) | None => Tries::OfOthers,
+    };
+    let counted = count_try(&txn, if in_time { id } else { Uuid::nil() }, whose).await?;
     limits::leave_a_trace(&txn, ctx).await?;
     let whose = if counted { user_id } else { Uuid::nil() };
     let right = is_worth(&txn, ctx, whose, purpose, same && counted).await?;
@@ -291,13 +300,26 @@ pub async fn check_code(
     })
 }
 
+/// Who has so many tries at one code.
+#[derive(Clone, Copy)]
+enum Tries {
+    /// The network that asked for it.
+    OfAsker,
+    /// All others together.
+    OfOthers,
+}
+
 /// Whether there was a try left.
-async fn count_try(txn: &Txn, code_id: Uuid) -> Result<bool> {
+async fn count_try(txn: &Txn, code_id: Uuid, whose: Tries) -> Result<bool> {
+    let column = match whose {
+        Tries::OfAsker => code::Column::AskerAttempts,
+        Tries::OfOthers => code::Column::Attempts,
+    };
     let left = Condition::all()
         .add(code::Column::Id.eq(code_id))
-        .add(Expr::col(code::Column::Attempts).lt(Expr::col(code::Column::MaxAttempts)));
+        .add(Expr::col(column).lt(Expr::col(code::Column::MaxAttempts)));
     let counted = code::Entity::update_many()
-        .col_expr(code::Column::Attempts, Expr::col(code::Column::Attempts).add(1))
+        .col_expr(column, Expr::col(column).add(1))
         .filter(left)
         .exec(&**txn)
         .await?;
@@ -320,17 +342,28 @@ async fn is_worth(txn: &Txn, ctx: &Ctx, user_id: Uuid, purpose: CodePurpose, rig
     Ok(worth)
 }
 
-/// Marks the row as consumed, unless somebody else just did.
+/// Marks the code as consumed, unless somebody else just did, and with it whatever else was sent for the same purpose.
 pub async fn spend(txn: &Txn, ctx: &Ctx, row: code::Model) -> Result<Result<Spent, ErrorCode>> {
-    let spent = code::Entity::update_many()
-        .col_expr(code::Column::ConsumedAt, Expr::value(ctx.now()))
-        .filter(code::Column::Id.eq(row.id))
+    let code::Model { id, user_id, application_id, purpose, target, .. } = row;
+    let open: Vec<Uuid> = code::Entity::find()
+        .select_only()
+        .column(code::Column::Id)
+        .filter(code::Column::UserId.eq(user_id))
+        .filter(code::Column::Purpose.eq(purpose))
         .filter(code::Column::ConsumedAt.is_null())
-        .exec(&**txn)
+        // In one order, so that two who show different codes do not wait for each other.
+        .order_by_asc(code::Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(&**txn)
         .await?;
-    if spent.rows_affected == 0 {
+    if !open.contains(&id) {
         return Ok(Err(ErrorCode::AlreadyUsed));
     }
-    let code::Model { user_id, application_id, purpose, target, .. } = row;
+    code::Entity::update_many()
+        .col_expr(code::Column::ConsumedAt, Expr::value(ctx.now()))
+        .filter(code::Column::Id.is_in(open))
+        .exec(&**txn)
+        .await?;
     Ok(Ok(Spent { user_id, application_id, purpose, target }))
 }

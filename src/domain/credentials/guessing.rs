@@ -1,5 +1,6 @@
 //! Guessing at codes. Whether there is somebody with a code is told by nothing: not by the answer, nor by the limits,
-//! which count names that are nobody's as well.
+//! which count names that are nobody's as well. Each network has tries of its own, and so strangers close nothing for the
+//! owner; how many tries a code has in all is counted with the code.
 
 use entity::{CodePurpose, one_time_code as code};
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use crate::{
     context::Ctx,
     domain::{
         identity,
-        limits::{rules, service as limits},
+        limits::{Network, rules, service as limits},
     },
     error::{Error, ErrorCode, Fault, Result},
 };
@@ -26,7 +27,7 @@ pub async fn guess(
     let nobody = [(Uuid::nil(), what.of_code())];
     let candidates = if candidates.is_empty() { &nobody } else { candidates };
     let what = what.as_str();
-    let subjects = subjects(what, identifier);
+    let subjects = subjects(ctx, what, identifier);
     let named = candidates.first().filter(|(id, _)| candidates.len() == 1 && !id.is_nil()).map(|(id, _)| *id);
     refusals::bounded_source(ctx).await?;
     for subject in &subjects {
@@ -59,16 +60,17 @@ pub fn is_wrong(error: &Error) -> bool {
     matches!(error, Error::Faults(faults) if faults.iter().all(wrong))
 }
 
-/// A new code was asked for, or the right one was shown: it may be guessed at anew. What was wrong in a row stays counted
+/// A new code was asked for from here, or the right one was shown: it may be guessed at anew. What was wrong in a row stays counted
 /// elsewhere (`failures`).
 pub async fn start_anew(ctx: &Ctx, what: &str, identifier: &str) -> Result<()> {
-    for subject in subjects(what, identifier) {
+    for subject in subjects(ctx, what, identifier) {
         limits::clear(ctx, &rules::GUESS, &subject).await?;
     }
     Ok(())
 }
 
-fn subjects(what: &str, identifier: &str) -> Vec<String> {
+fn subjects(ctx: &Ctx, what: &str, identifier: &str) -> Vec<String> {
+    let network = Network::of(ctx);
     let keys = identity::names::identifier_keys(identifier).into_iter();
-    keys.map(|key| format!("{what} {key}")).collect()
+    keys.map(|key| format!("{what} {key} from {}", network.as_str())).collect()
 }

@@ -73,8 +73,9 @@ impl CredentialsMutation {
         Ok(Some(ChangePasswordPayload { user: user.map(User::in_full), errors }))
     }
 
-    /// Sends a code of six digits that is good for ten minutes and for one purpose. Five messages go to one address or
-    /// number in ten minutes. The answer is the same whether or not there is such an account.
+    /// Sends a code of six digits that is good for ten minutes and for one purpose. In ten minutes, one network (/24, /64) has
+    /// five messages sent to one address or number; all together twenty, and beyond these the first of each network that is
+    /// new to it. The answer is the same whether or not there is such an account, and whether or not a message is sent.
     #[graphql(guard = "Public")]
     async fn request_otp(
         &self,

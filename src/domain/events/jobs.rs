@@ -10,7 +10,7 @@ use entity::{Timestamp, job};
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Set,
-    sea_query::{Expr, LockBehavior, LockType, Query},
+    sea_query::{Expr, LockBehavior, LockType, Query, SelectStatement, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::{
     context::Ctx,
     crypto::Random,
     db::Txn,
-    domain::{credentials::otp::Way, notifications::template::Asked},
+    domain::{credentials::otp::Way, limits::Network, notifications::template::Asked},
     error::{Error, Result},
 };
 
@@ -30,30 +30,78 @@ use crate::{
 pub enum Job {
     DeliverNotification {
         notification_id: Uuid,
+        /// Jobs of earlier versions do not say it.
+        way: Option<Way>,
     },
     /// Without a user there is nothing to do: it is there so that a request for nobody costs the same.
     ResendVerification {
         user_id: Option<Uuid>,
+        /// Where it was asked for; jobs of earlier versions do not say it.
+        asker: Option<Network>,
     },
     /// Likewise.
     SendCode {
         user_id: Option<Uuid>,
         asked: Asked,
         way: Way,
+        /// Likewise.
+        asker: Option<Network>,
     },
     /// What was still written of an erased person.
-    ForgetUser {
-        user_id: Uuid,
-    },
+    ForgetUser { user_id: Uuid },
 }
 
+const DELIVER_MAIL: &str = "deliver_mail";
+const DELIVER_TEXT: &str = "deliver_text";
+
 impl Job {
+    /// What stands in the table, and says which lane the job goes in.
     const fn kind(&self) -> &'static str {
         match self {
-            Self::DeliverNotification { .. } => "deliver_notification",
+            Self::DeliverNotification { way: Some(Way::Mail), .. } => DELIVER_MAIL,
+            Self::DeliverNotification { way: Some(Way::Text), .. } => DELIVER_TEXT,
+            Self::DeliverNotification { way: None, .. } => "deliver_notification",
             Self::ResendVerification { .. } => "resend_verification",
             Self::SendCode { .. } => "send_code",
             Self::ForgetUser { .. } => "forget_user",
+        }
+    }
+}
+
+/// Jobs that may wait for the same thing outside: each lane has places of its own, so that a mail server that hangs holds up
+/// mails and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    Mail,
+    Text,
+    /// What only the database is needed for, and what this version does not know.
+    Other,
+}
+
+impl Lane {
+    pub const ALL: [Self; 3] = [Self::Mail, Self::Text, Self::Other];
+
+    /// How many of its jobs are under way at once.
+    pub const fn places(self) -> u64 {
+        match self {
+            Self::Mail => 8,
+            Self::Text | Self::Other => 4,
+        }
+    }
+
+    fn of(kind: &str) -> Self {
+        match kind {
+            DELIVER_MAIL => Self::Mail,
+            DELIVER_TEXT => Self::Text,
+            _ => Self::Other,
+        }
+    }
+
+    fn holds(self) -> SimpleExpr {
+        match self {
+            Self::Mail => job::Column::Kind.eq(DELIVER_MAIL),
+            Self::Text => job::Column::Kind.eq(DELIVER_TEXT),
+            Self::Other => job::Column::Kind.is_not_in([DELIVER_MAIL, DELIVER_TEXT]),
         }
     }
 }
@@ -109,33 +157,21 @@ pub struct Claimed {
     worker: String,
     attempts: i32,
     max_attempts: i32,
+    pub lane: Lane,
     /// `None` when this version cannot read it: made by a newer one, or damaged.
     pub job: Option<Job>,
 }
 
-/// Takes up to `limit` jobs that are due and that nobody holds.
-pub async fn claim(app: &App, worker: &str, limit: u64) -> Result<Vec<Claimed>> {
+/// Takes jobs that are due and that nobody holds, of each lane up to so many.
+pub async fn claim(app: &App, worker: &str, free: &[(Lane, u64)]) -> Result<Vec<Claimed>> {
     let now = app.clock.now();
-    let due = Condition::all()
-        .add(job::Column::State.eq(job::JobState::Queued))
-        .add(job::Column::RunAt.lte(now))
-        .add(Condition::any().add(job::Column::LockedUntil.is_null()).add(job::Column::LockedUntil.lte(now)));
-    let mut next = Query::select();
-    next.column(job::Column::Id)
-        .from(job::Entity)
-        .cond_where(due)
-        .order_by(job::Column::RunAt, sea_orm::Order::Asc)
-        .order_by(job::Column::Id, sea_orm::Order::Asc);
-    next.limit(limit);
-    if app.db.backend() == DbBackend::Postgres {
-        // Two instances that look at the same moment take different rows instead of waiting for each other.
-        next.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
+    let next = |(lane, places): &(Lane, u64)| job::Column::Id.in_subquery(next_of(app, *lane, *places));
+    let next = free.iter().map(next).fold(Condition::any(), Condition::add);
     let mut rows = job::Entity::update_many()
         .col_expr(job::Column::LockedUntil, Expr::value(now.plus(LEASE)))
         .col_expr(job::Column::LockedBy, Expr::value(worker))
         .col_expr(job::Column::Attempts, Expr::col(job::Column::Attempts).add(1))
-        .filter(job::Column::Id.in_subquery(next))
+        .filter(next)
         .exec_with_returning(app.db.alone())
         .await?;
     // In the order in which they came, so that mails come in the order of what they tell.
@@ -147,9 +183,31 @@ pub async fn claim(app: &App, worker: &str, limit: u64) -> Result<Vec<Claimed>> 
             worker: worker.to_owned(),
             attempts: row.attempts,
             max_attempts: row.max_attempts,
+            lane: Lane::of(&row.kind),
             job: serde_json::from_value(row.payload).ok(),
         })
         .collect())
+}
+
+fn next_of(app: &App, lane: Lane, places: u64) -> SelectStatement {
+    let now = app.clock.now();
+    let due = Condition::all()
+        .add(job::Column::State.eq(job::JobState::Queued))
+        .add(job::Column::RunAt.lte(now))
+        .add(Condition::any().add(job::Column::LockedUntil.is_null()).add(job::Column::LockedUntil.lte(now)))
+        .add(lane.holds());
+    let mut next = Query::select();
+    next.column(job::Column::Id)
+        .from(job::Entity)
+        .cond_where(due)
+        .order_by(job::Column::RunAt, sea_orm::Order::Asc)
+        .order_by(job::Column::Id, sea_orm::Order::Asc);
+    next.limit(places);
+    if app.db.backend() == DbBackend::Postgres {
+        // Two instances that look at the same moment take different rows instead of waiting for each other.
+        next.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    next
 }
 
 /// Whether anything is due: asked before a claim, so that an idle service writes nothing.
@@ -184,10 +242,17 @@ pub async fn complete(app: &App, claimed: &Claimed) -> Result<()> {
     Ok(())
 }
 
+/// Whether what failed may succeed later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    Open,
+    Final,
+}
+
 /// Puts the job back for later, or among the dead. Says whether it is dead now.
-pub async fn fail(app: &App, claimed: &Claimed, error: &str) -> Result<bool> {
+pub async fn fail(app: &App, claimed: &Claimed, error: &str, outlook: Outlook) -> Result<bool> {
     let now = app.clock.now();
-    let dead = claimed.attempts >= claimed.max_attempts;
+    let dead = outlook == Outlook::Final || claimed.attempts >= claimed.max_attempts;
     let state = if dead { job::JobState::Dead } else { job::JobState::Queued };
     let run_at = now.plus(wait_after(claimed.attempts, app.random.as_ref()));
     job::Entity::update_many()

@@ -20,7 +20,7 @@ use crate::{
         applications,
         credentials::{codes, policy},
         limits::{rules, service as limits},
-        notifications::{service::Notice, template::Template},
+        notifications::{foreign_text, service::Notice, template::Template},
         orgs::service::{self as orgs, Plan, Wish},
     },
     error::{Error, ErrorCode, Fault, Result},
@@ -226,8 +226,9 @@ pub(super) fn verification(
 /// When and from where the registration came: so that its reader can tell it from somebody else's.
 fn asked_from(ctx: &Ctx, user: &user::Model) -> String {
     let ip = ctx.request.ip.map(|ip| format!(", from {ip}")).unwrap_or_default();
-    let agent = ctx.request.user_agent.as_deref().map(|agent| format!(" ({agent})")).unwrap_or_default();
-    format!("{}{ip}{agent}", clock::rfc3339(user.created_at))
+    let device = foreign_text::device(ctx.request.user_agent.as_deref());
+    let device = device.map(|device| format!(", with {device}")).unwrap_or_default();
+    format!("{}{ip}{device}", clock::rfc3339(user.created_at))
 }
 
 pub(super) fn already_registered(ctx: &Ctx, owner: user::Model, application_id: Uuid) -> Result<Notice> {

@@ -83,7 +83,7 @@ fn named(key: &str) -> Condition {
     Condition::any().add(user::Column::UserNameKey.eq(key)).add(user::Column::AwaitedNameKey.eq(key))
 }
 
-/// So many attempts that wait for the proof of one mailbox are looked at, the newest first.
+/// So many attempts that wait for the proof of one mailbox are looked at: those made from here, and then the newest.
 const LOOKED_AT: u64 = 5;
 
 /// The right code among those that were sent to this address, or that wait for this name.
@@ -92,6 +92,7 @@ async fn guessed(ctx: &Ctx, identifier: &str, code: &str) -> Result<one_time_cod
     let mut open = one_time_code::Entity::find()
         .filter(one_time_code::Column::Purpose.is_in(PURPOSES))
         .filter(one_time_code::Column::ConsumedAt.is_null())
+        .order_by_desc(codes::from_here(ctx))
         .order_by_desc(one_time_code::Column::CreatedAt)
         .limit(LOOKED_AT);
     let email = names::email(identifier);

@@ -18,6 +18,10 @@ use crate::{
     domain::{
         credentials::{codes, passwords},
         events::log::{self, EventType, NewEvent},
+        limits::{
+            Network,
+            budget::{self, Matter, Verdict},
+        },
         notifications::service::{self as notifications, Letter, Notice},
         orgs::service as orgs,
     },
@@ -164,7 +168,7 @@ fn row(ctx: &Ctx, item: &Judged, key: Key) -> user::Model {
     }
 }
 
-/// A code for each, and its mail. An address that has had enough of them gets no more for now, and nobody is told.
+/// A code for each, and its mail. Where the budget of an address is used up, none is sent, and nobody is told.
 async fn mail(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)], users: &[user::Model]) -> Result<()> {
     let addresses: Vec<_> = items.iter().map(|(item, _)| item.email.key.as_str()).collect();
     let owners = user::Entity::find()
@@ -174,10 +178,11 @@ async fn mail(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)], users: &[user::M
         .await?;
     let mut owners: HashMap<_, _> =
         owners.into_iter().map(|owner| (owner.email_key.clone(), owner)).collect();
-    let sent = codes::sent_lately(&**txn, ctx, &addresses).await?;
-    // Each address stands once in a list: what is sent now need not be counted along.
-    let few = |key: &String| sent.get(key).is_none_or(|sent| *sent < codes::MOST_TO_ADDRESS);
-    let to: Vec<_> = items.iter().zip(users).filter(|((item, _), _)| few(&item.email.key)).collect();
+    // Each address stands once in a list.
+    let asker = Network::of(ctx).hash();
+    let verdicts = budget::take_all(txn, ctx, Matter::Verification, &addresses, &asker).await?;
+    let to = items.iter().zip(users).zip(verdicts);
+    let to: Vec<_> = to.filter(|(_, verdict)| *verdict == Verdict::Send).map(|(item, _)| item).collect();
     if to.is_empty() {
         return Ok(());
     }

@@ -33,10 +33,11 @@ pub const SECOND_FACTOR_KNOWN_DEVICE: Rule =
     Rule { name: "second-factor-known-device", burst: 10, every: Duration::from_mins(3) };
 /// Wrong codes of an authenticator app by somebody who is signed in already.
 pub const STEP_UP: Rule = Rule { name: "step-up", burst: 10, every: Duration::from_mins(3) };
-/// Wrong codes for one name, address or number, whether or not it is somebody's: all are free again with a new code,
-/// whose own tries are counted beside it.
+/// Wrong codes for one name, address or number from one network, whether or not it is somebody's: all are free again with a
+/// new code, whose own tries are counted beside it.
 pub const GUESS: Rule = Rule { name: "guess", burst: 5, every: Duration::from_mins(2) };
-/// Messages to one address or number, for each purpose: five, and then one every ten minutes.
+/// Messages that one network asks for in one name, for each purpose: five, and then one every ten minutes. How many reach
+/// whoever is behind the name, the budgets say.
 pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(10) };
 /// Messages that one address of the network asks for, whoever gets them.
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };

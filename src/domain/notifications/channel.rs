@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -79,7 +80,8 @@ impl Mailer {
             }
             Self::Smtp { transport, from } => {
                 let to = outgoing.to.parse();
-                let to = to.map_err(|_| Error::internal("the address cannot be mailed to"))?;
+                let to = to.map_err(|_| undeliverable("the address cannot be mailed to"))?;
+                let ascii = outgoing.to.is_ascii();
                 let domain = from.email.domain();
                 let mail = Mail::builder()
                     .message_id(Some(format!("<{}@{domain}>", outgoing.id)))
@@ -93,10 +95,33 @@ impl Mailer {
                         outgoing.message.html,
                     ))
                     .map_err(Error::internal)?;
-                transport.send(mail).await.map(drop).map_err(|error| refused(&error))
+                match transport.send(mail).await {
+                    Ok(_) => Ok(()),
+                    // The client refuses by itself: the server has said which addresses it understands.
+                    Err(error) if error.is_client() && !ascii => Err(undeliverable(
+                        "the address has letters beyond ASCII, and the mail server does not offer SMTPUTF8",
+                    )),
+                    Err(error) => Err(refused(&error)),
+                }
             }
         }
     }
+}
+
+/// Why a message cannot reach its address, however often it is tried.
+#[derive(Debug)]
+pub struct Undeliverable(&'static str);
+
+impl fmt::Display for Undeliverable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Undeliverable {}
+
+fn undeliverable(why: &'static str) -> Error {
+    Error::internal(Undeliverable(why))
 }
 
 /// Servers repeat the address in what they say of it, and what is said here stands in logs and with the job: the number is

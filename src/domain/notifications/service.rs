@@ -1,7 +1,7 @@
 //! Sending: the message is sealed beside the change that causes it, and a job carries it out.
 
-use entity::{Timestamp, notification, one_time_code::Channel};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Set, sea_query::Expr};
+use entity::{notification, one_time_code::Channel};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use crate::{
     crypto::Purpose,
     db::Txn,
     domain::{
+        credentials::otp::Way,
         events::jobs::{self, Job},
         identity::names,
     },
@@ -66,6 +67,10 @@ async fn put(txn: &Txn, ctx: &Ctx, channel: Channel, letters: Vec<Letter>) -> Re
     if letters.is_empty() {
         return Ok(());
     }
+    let way = match channel {
+        Channel::Email => Way::Mail,
+        Channel::Sms => Way::Text,
+    };
     let (mut rows, mut jobs) = (Vec::new(), Vec::new());
     for Letter { user_id, application_id, to, template } in letters {
         let id = ctx.new_id();
@@ -83,19 +88,10 @@ async fn put(txn: &Txn, ctx: &Ctx, channel: Channel, letters: Vec<Letter>) -> Re
             created_at: Set(ctx.now()),
             sent_at: Set(None),
         });
-        jobs.push(Job::DeliverNotification { notification_id: id });
+        jobs.push(Job::DeliverNotification { notification_id: id, way: Some(way) });
     }
     notification::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
     jobs::enqueue_all(txn, ctx, &jobs).await
-}
-
-/// How many messages were made for the user since then: what sends on request asks this first, so that nobody's
-/// mailbox is flooded.
-pub async fn count_since<C: ConnectionTrait>(db: &C, user_id: Uuid, since: Timestamp) -> Result<u64> {
-    let recent = notification::Entity::find()
-        .filter(notification::Column::UserId.eq(user_id))
-        .filter(notification::Column::CreatedAt.gt(since));
-    Ok(recent.count(db).await?)
 }
 
 /// The job: sends the message and wipes it. One that is gone or sent already is done.

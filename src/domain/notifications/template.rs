@@ -37,8 +37,8 @@ pub enum Template {
     ChangeEmail { user_name: String, link: String, code: String, code_minutes: u64, link_hours: u64 },
     /// Told instead to the owner of an address that somebody else wants to have.
     AddressWanted { user_name: String },
-    /// Told at the old address; the new one is masked.
-    EmailChanged { user_name: String, new_address: String },
+    /// Told at the old address; the new one is masked, and left out where the old one was not proved.
+    EmailChanged { user_name: String, new_address: Option<String> },
     /// Told instead, when the account has no address any more.
     EmailRemoved { user_name: String },
     /// An administrator made the account: a password is to be set.
@@ -171,7 +171,7 @@ impl Template {
             }
             Self::EmailRemoved { user_name } => email_removed(user_name),
             Self::AddressWanted { user_name } => wanted("address", user_name),
-            Self::EmailChanged { user_name, new_address } => email_changed(user_name, new_address),
+            Self::EmailChanged { user_name, new_address } => email_changed(user_name, new_address.as_deref()),
             Self::ResetPassword { user_name, link, code, code_minutes, link_hours } => {
                 reset_password(user_name, link, code).message(*code_minutes, *link_hours)
             }

@@ -12,6 +12,7 @@ use crate::{
     crypto,
     db::Txn,
     domain::notifications::{
+        foreign_text,
         service::{self as notifications, Notice},
         template::Template,
     },
@@ -49,7 +50,6 @@ pub async fn remember(
     ctx: &Ctx,
     user: &user::Model,
     application_id: Uuid,
-    device: Option<&str>,
     shown: Option<String>,
 ) -> Result<String> {
     let now = ctx.now();
@@ -78,25 +78,20 @@ pub async fn remember(
     .insert(&**txn)
     .await?;
     if user.last_login_at.is_some() {
-        tell(txn, ctx, user, application_id, device).await?;
+        tell(txn, ctx, user, application_id).await?;
     }
     Ok(token)
 }
 
-async fn tell(
-    txn: &Txn,
-    ctx: &Ctx,
-    user: &user::Model,
-    application_id: Uuid,
-    device: Option<&str>,
-) -> Result<()> {
+async fn tell(txn: &Txn, ctx: &Ctx, user: &user::Model, application_id: Uuid) -> Result<()> {
     let Some(to) = user.email.clone().filter(|_| user.email_verified_at.is_some()) else {
         return Ok(());
     };
     let unknown = || "unknown".to_owned();
     let template = Template::NewDevice {
         user_name: user.user_name.clone(),
-        device: device.map(str::to_owned).or_else(|| ctx.request.user_agent.clone()).unwrap_or_else(unknown),
+        // Not what the device is called: whoever logs in calls it as they like.
+        device: foreign_text::device(ctx.request.user_agent.as_deref()).unwrap_or_else(unknown),
         ip: ctx.request.ip.map_or_else(unknown, |ip| ip.to_string()),
         at: clock::rfc3339(ctx.now()),
     };

@@ -134,7 +134,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     let Held { user, guessed_at } = hold(&txn, user.id, since).await?;
     applications::service::require_active(&*txn, application_id).await?;
     let shown = device_token;
-    let device_token = devices::remember(&txn, ctx, &user, application_id, device.as_deref(), shown).await?;
+    let device_token = devices::remember(&txn, ctx, &user, application_id, shown).await?;
     let session = session::ActiveModel {
         id: Set(signed_in.session_id),
         user_id: Set(user.id),

@@ -24,6 +24,7 @@ use crate::{
         applications,
         events::log::{self, EventType, NewEvent},
         notifications::{
+            foreign_text,
             service::{self as notifications, Notice},
             template::Template,
         },
@@ -200,7 +201,8 @@ async fn end_family(txn: &Txn, ctx: &Ctx, shown: &Shown) -> Result<()> {
     };
     let template = Template::SessionReused {
         user_name: user.user_name.clone(),
-        device: session.device.clone().unwrap_or_else(|| "a device without a name".to_owned()),
+        device: foreign_text::device(session.user_agent.as_deref())
+            .unwrap_or_else(|| "a device that we do not know".to_owned()),
     };
     let notice = Notice { user_id: user.id, application_id: session.application_id, to, template };
     notifications::send(txn, ctx, notice).await

@@ -13,4 +13,4 @@ pub use authenticator::Authenticator;
 pub use client::{Answer, Client};
 pub use following::Following;
 pub use people::{PASSWORD, token_and_code};
-pub use world::{Backend, World, config};
+pub use world::{ADMIN_PASSWORD, Backend, World, config};

@@ -4,6 +4,10 @@
 //! relaying. `Answers` makes it behave badly.
 
 use std::net::SocketAddr;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -21,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub enum Answers {
     /// Takes every mail.
     Accept,
+    /// Takes every mail, and does not offer SMTPUTF8.
+    AcceptAscii,
     /// Refuses every recipient for now: 451, the sender should try again.
     RefuseForNow,
     /// Refuses every recipient for good: 550.
@@ -45,6 +51,7 @@ pub struct Smtp {
     address: SocketAddr,
     answers: watch::Sender<Answers>,
     arrivals: Mutex<mpsc::UnboundedReceiver<Received>>,
+    connections: Arc<AtomicUsize>,
     listener: JoinHandle<()>,
 }
 
@@ -55,8 +62,11 @@ impl Smtp {
         let address = socket.local_addr().expect("a bound socket has an address");
         let (answers, watching) = watch::channel(Answers::Accept);
         let (arrived, arrivals) = mpsc::unbounded_channel();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
         let listener = tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 let session = Session { answers: watching.clone(), arrived: arrived.clone() };
                 tokio::spawn(async move {
                     let (input, output) = stream.into_split();
@@ -65,7 +75,7 @@ impl Smtp {
                 });
             }
         });
-        Self { address, answers, arrivals: Mutex::new(arrivals), listener }
+        Self { address, answers, arrivals: Mutex::new(arrivals), connections, listener }
     }
 
     /// Where it listens.
@@ -76,6 +86,11 @@ impl Smtp {
     /// The setting for the mailer under test.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Changes the behaviour.
@@ -124,7 +139,10 @@ impl Session {
             let command = String::from_utf8_lossy(&line).trim_end().to_owned();
             let (verb, rest) = command.split_once(' ').unwrap_or((&command, ""));
             match verb.to_ascii_uppercase().as_str() {
-                "EHLO" => self.say(&mut output, "250-test\r\n250-8BITMIME\r\n250 SMTPUTF8").await?,
+                "EHLO" => {
+                    let offered = self.offered();
+                    self.say(&mut output, offered).await?;
+                }
                 "HELO" => self.say(&mut output, "250 test").await?,
                 "MAIL" => {
                     envelope = Envelope { from: Some(mailbox(rest)), to: Vec::new() };
@@ -155,13 +173,24 @@ impl Session {
         }
     }
 
+    fn offered(&self) -> &'static str {
+        match *self.answers.borrow() {
+            Answers::AcceptAscii => "250-test\r\n250 8BITMIME",
+            Answers::Accept | Answers::RefuseForNow | Answers::RefuseForGood | Answers::Hang => {
+                "250-test\r\n250-8BITMIME\r\n250 SMTPUTF8"
+            }
+        }
+    }
+
     fn recipient(&self, envelope: &mut Envelope, argument: &str) -> &'static str {
         let answers = *self.answers.borrow();
         match answers {
             Answers::RefuseForNow => "451 4.3.0 try again later",
             Answers::RefuseForGood => "550 5.1.1 no such mailbox",
-            Answers::Accept | Answers::Hang if envelope.from.is_none() => "503 5.5.1 no sender",
-            Answers::Accept | Answers::Hang => {
+            Answers::Accept | Answers::AcceptAscii | Answers::Hang if envelope.from.is_none() => {
+                "503 5.5.1 no sender"
+            }
+            Answers::Accept | Answers::AcceptAscii | Answers::Hang => {
                 envelope.to.push(mailbox(argument));
                 "250 2.1.5 ok"
             }

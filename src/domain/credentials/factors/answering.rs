@@ -27,6 +27,8 @@ use crate::{
         events::log::{self, EventType, NewEvent},
         identity::{names, service::Delivery},
         limits::{
+            Network,
+            budget::{self, Matter, Verdict},
             rules::{self, Rule},
             service as limits,
         },
@@ -277,9 +279,12 @@ pub async fn send_code(ctx: &Ctx, challenge_id: Option<Uuid>, method: Method) ->
         ctx.app.texter.check("method")?;
     }
     let (to, key, destination) = target(&user, channel)?;
-    limits::for_person(ctx, &rules::SEND, &key).await?;
     let code = crypto::new_code(ctx.app.random.as_ref());
     let txn = ctx.app.db.begin().await?;
+    // Whoever gets here has shown the password: they may be told.
+    if budget::take(&txn, ctx, Matter::SecondFactor, &key, &Network::of(ctx)).await? != Verdict::Send {
+        return Err(limits::too_many(budget::WINDOW).into());
+    }
     challenges::note_code(&txn, ctx, row.id, code_hash(ctx, row.id, method, &code)?).await?;
     let minutes = challenges::TTL.as_secs() / 60;
     let template = Template::FactorCode { user_name: user.user_name, code, minutes };

@@ -14,7 +14,7 @@ use webauthn_rs::prelude::{Passkey, PasskeyRegistration, PublicKeyCredential, Re
 use super::{
     challenges::{self, NewChallenge},
     service::{account, caller},
-    telling::{named, tell, tell_added},
+    telling::{called, named, tell, tell_added},
     webauthn::{self, Answer, Person, Question, Refusal},
 };
 use crate::{
@@ -91,7 +91,7 @@ pub async fn finish_registration(
     refuse_too_many(held)?;
     let saved = insert(&txn, ctx, user_id, name, &made).await?;
     let event = NewEvent::of(EventType::PasskeyAdded).on(Kind::Passkey, saved.id).with(named(&saved.name));
-    tell_added(&txn, ctx, &user, event, &format!("the passkey “{}” was added", saved.name)).await?;
+    tell_added(&txn, ctx, &user, event, &format!("{} was added", called(&saved.name))).await?;
     txn.commit().await?;
     Ok(saved)
 }
@@ -128,7 +128,7 @@ pub async fn remove(ctx: &Ctx, passkey_id: Option<Uuid>, proof: Option<&str>) ->
     }
     let user = account(&*txn, user_id).await?;
     let event = NewEvent::of(EventType::PasskeyRemoved).on(Kind::Passkey, id).with(named(&row.name));
-    tell(&txn, ctx, &user, event, &format!("the passkey “{}” was removed", row.name)).await?;
+    tell(&txn, ctx, &user, event, &format!("{} was removed", called(&row.name))).await?;
     txn.commit().await?;
     Ok(id)
 }

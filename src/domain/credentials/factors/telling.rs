@@ -11,6 +11,7 @@ use crate::{
     domain::{
         events::log::{self, NewEvent},
         notifications::{
+            foreign_text,
             service::{self as notifications, Notice},
             template::Template,
         },
@@ -48,6 +49,12 @@ async fn mail(txn: &Txn, ctx: &Ctx, user: &user::Model, template: Template) -> R
 
 fn application(ctx: &Ctx) -> Uuid {
     ctx.actor.signed_in().map_or(ctx.app.default_application, |caller| caller.application_id)
+}
+
+/// How a mail calls a passkey: by its name, if that is no more than a name.
+pub fn called(passkey: &str) -> String {
+    foreign_text::title(passkey)
+        .map_or_else(|| "a passkey".to_owned(), |name| format!("the passkey “{name}”"))
 }
 
 /// For events that say a little more.

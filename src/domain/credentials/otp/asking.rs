@@ -16,7 +16,7 @@ use crate::{
             names,
             service::{self as identity, Delivery, RETRY_AFTER},
         },
-        limits::{rules, service as limits},
+        limits::{Network, rules, service as limits},
         notifications::template::Asked,
     },
     error::{Error, ErrorCode, Fault, Result},
@@ -141,7 +141,7 @@ fn shown(identifier: &str, way: Way) -> Option<String> {
     }
 }
 
-/// Counts what is asked for this identifier, whether or not it is somebody's, and from here; then looks.
+/// Counts what is asked for this identifier from here, whether or not it is somebody's; then looks.
 async fn bounded<T>(
     ctx: &Ctx,
     purpose: OtpPurpose,
@@ -150,7 +150,9 @@ async fn bounded<T>(
 ) -> Result<T> {
     limits::for_source(ctx, &rules::SEND_SOURCE).await?;
     // Each purpose for itself: whoever has codes for logins sent does not close the way to a new password.
-    let asked_for = format!("asked for {} {}", purpose.as_str(), names::identifier_key(identifier));
+    // And each network: how many messages the target gets, whoever asks, the job finds out.
+    let (key, network) = (names::identifier_key(identifier), Network::of(ctx));
+    let asked_for = format!("asked for {} {key} from {}", purpose.as_str(), network.as_str());
     limits::for_person(ctx, &rules::SEND, &asked_for).await?;
     guessing::start_anew(ctx, purpose.as_str(), identifier).await?;
     look.await
@@ -186,7 +188,8 @@ async fn post(
     destination: Option<String>,
 ) -> Result<Delivery> {
     let txn = ctx.app.db.begin().await?;
-    jobs::enqueue(&txn, ctx, &Job::SendCode { user_id, asked, way }).await?;
+    let asker = Some(Network::of(ctx));
+    jobs::enqueue(&txn, ctx, &Job::SendCode { user_id, asked, way, asker }).await?;
     txn.commit().await?;
     let expires_at = ctx.now().plus(codes::CODE_TTL);
     Ok(Delivery { channel: way.channel(), destination, expires_at, retry_after: RETRY_AFTER })

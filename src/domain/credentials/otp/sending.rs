@@ -14,7 +14,10 @@ use crate::{
         credentials::codes::{self, NewCode},
         events::log::{self, EventType, NewEvent},
         identity::account::service as account,
-        limits::{rules, service as limits},
+        limits::{
+            Network,
+            budget::{self, Matter, Verdict},
+        },
         notifications::{
             service::{self as notifications, Notice},
             template::{Asked, Template},
@@ -55,15 +58,7 @@ const fn purpose(asked: Asked) -> CodePurpose {
 
 /// Nothing is sent to an account that is not active, nor to an address or number that is not proved; but the number
 /// that is to be proved.
-pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way) -> Result<()> {
-    let found = user::Entity::find_by_id(user_id).one(ctx.app.db.read()).await?;
-    let Some((_, known)) = found.as_ref().and_then(|user| target(user, asked, way)) else {
-        return Ok(());
-    };
-    // However the account was named: so many messages for each purpose reach one person.
-    if limits::take(ctx, &rules::SEND, &sent(asked, &known)).await?.is_err() {
-        return Ok(());
-    }
+pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way, asker: Network) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
     let Some(user) = user::Entity::find_by_id(user_id).one(&*txn).await? else {
         return Ok(());
@@ -71,10 +66,14 @@ pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way) -> Result<()
     let Some((to, compared)) = target(&user, asked, way) else {
         return Ok(());
     };
+    // However the account was named: so many messages for each purpose reach one person.
+    if budget::take(&txn, ctx, matter(asked), &compared, &asker).await? != Verdict::Send {
+        return Ok(());
+    }
     let application_id = account::application_of(&txn, ctx, user.id).await?;
     let link = (asked == Asked::PasswordReset && way == Way::Mail).then_some(RESET_LINK);
     let (purpose, channel) = (purpose(asked), way.channel());
-    let new = NewCode { user_id, application_id, purpose, channel, target: compared, link };
+    let new = NewCode { user_id, application_id, purpose, channel, target: compared, link, asker };
     let issued = codes::issue_new(&txn, ctx, new).await?;
     let (user_name, code) = (user.user_name, issued.code);
     let minutes = codes::CODE_TTL.as_secs() / 60;
@@ -94,15 +93,13 @@ pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way) -> Result<()
     txn.commit().await
 }
 
-/// What counts together: of the four purposes, none uses up what another needs.
-fn sent(asked: Asked, to: &str) -> String {
-    let purpose = match asked {
-        Asked::Login => "login",
-        Asked::PasswordReset => "password-reset",
-        Asked::Phone => "phone",
-        Asked::StepUp => "step-up",
-    };
-    format!("{purpose} {to}")
+const fn matter(asked: Asked) -> Matter {
+    match asked {
+        Asked::Login => Matter::Login,
+        Asked::PasswordReset => Matter::PasswordReset,
+        Asked::Phone => Matter::Phone,
+        Asked::StepUp => Matter::StepUp,
+    }
 }
 
 /// Where the message goes, and the form of it that is compared.

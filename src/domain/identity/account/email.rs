@@ -6,7 +6,6 @@
 use entity::{Channel, CodePurpose, UserStatus, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
-use super::resend::MOST_MESSAGES;
 use crate::{
     context::Ctx,
     db::Txn,
@@ -22,6 +21,10 @@ use crate::{
             register::{self, Delivery},
             verify,
         },
+        limits::{
+            Network,
+            budget::{self, Matter, Verdict},
+        },
         notifications::{
             service::{self as notifications, Notice},
             template::Template,
@@ -30,6 +33,9 @@ use crate::{
     error::{Error, ErrorCode, Fault, Result},
     ids::Kind,
 };
+
+/// So many mails in ten minutes are enough for one account that wants another address.
+const MOST_MESSAGES: u64 = 5;
 
 pub struct NewEmail {
     pub new_email: String,
@@ -62,12 +68,14 @@ pub async fn change_email(ctx: &Ctx, change: NewEmail) -> Result<Delivery> {
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: register::RETRY_AFTER,
     };
-    if codes::is_flooded(&txn, ctx, &email).await? {
+    let asker = Network::of(ctx);
+    if budget::take(&txn, ctx, Matter::Verification, &email.key, &asker).await? != Verdict::Send {
+        txn.commit().await?;
         return Ok(delivery);
     }
     // The address and not its key: folding makes one of several mailboxes, and the mail must reach the right one.
     let (application, purpose) = (signed_in.application_id, CodePurpose::ChangeEmail);
-    let issued = codes::issue(&txn, ctx, user.id, application, purpose, &email.address).await?;
+    let issued = codes::issue(&txn, ctx, user.id, application, purpose, &email.address, asker).await?;
     let owner = user::Entity::find()
         .filter(user::Column::EmailKey.eq(&email.key))
         .filter(user::Column::EmailProvedAt.is_not_null())
@@ -134,6 +142,7 @@ pub async fn apply_email(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Resu
     verify::displace(&txn, ctx, &email.key, user.id).await?;
     let same = user.email.as_ref() == Some(&email.address);
     let (now, old) = (ctx.now(), user.email.clone().filter(|_| !same));
+    let old_is_proved = user.email_proved_at.is_some();
     let mut row = user.into_active_model();
     row.email = Set(Some(email.address.clone()));
     row.email_key = Set(Some(email.key.clone()));
@@ -151,7 +160,7 @@ pub async fn apply_email(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Resu
     let happened = if same { EventType::UserVerified } else { EventType::EmailChanged };
     log::record(&txn, ctx, NewEvent::of(happened).on(Kind::User, user.id)).await?;
     if let Some(to) = old {
-        let new_address = names::masked(&email.address);
+        let new_address = old_is_proved.then(|| names::masked(&email.address));
         let template = Template::EmailChanged { user_name: user.user_name.clone(), new_address };
         let notice = Notice { user_id: user.id, application_id: spent.application_id, to, template };
         notifications::send(&txn, ctx, notice).await?;

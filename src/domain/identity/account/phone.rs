@@ -26,7 +26,11 @@ use crate::{
             register::{self, Delivery},
             service, verify,
         },
-        limits::{rules, service as limits},
+        limits::{
+            Network,
+            budget::{self, Matter, Verdict},
+            rules, service as limits,
+        },
         notifications::{
             service::{self as notifications, Notice},
             template::{Asked, Template},
@@ -50,7 +54,6 @@ pub async fn change_phone(ctx: &Ctx, change: NewPhone) -> Result<Delivery> {
     ctx.app.texter.check("newPhone")?;
     let confirmed = proofs::confirm(ctx, password.as_deref(), proof.as_deref()).await?;
     limits::for_source(ctx, &rules::SEND_SOURCE).await?;
-    limits::for_person(ctx, &rules::SEND, &number).await?;
     limits::for_person(ctx, &rules::SEND, &format!("by {}", me.user_id)).await?;
     guessing::start_anew(ctx, OtpPurpose::VerifyPhone.as_str(), &number).await?;
     let txn = ctx.app.db.begin().await?;
@@ -61,8 +64,11 @@ pub async fn change_phone(ctx: &Ctx, change: NewPhone) -> Result<Delivery> {
         return Err(Fault::new(ErrorCode::AlreadyVerified, &["newPhone"], message).into());
     }
     confirmed.spend(&txn, ctx).await?;
-    let notice = wanted(&txn, ctx, user, me.application_id, &number).await?;
-    notifications::send_by(&txn, ctx, Channel::Sms, notice).await?;
+    // Whoever asked for this number before is not told of: what is not sent is announced as well.
+    if budget::take(&txn, ctx, Matter::Phone, &number, &Network::of(ctx)).await? == Verdict::Send {
+        let notice = wanted(&txn, ctx, user, me.application_id, &number).await?;
+        notifications::send_by(&txn, ctx, Channel::Sms, notice).await?;
+    }
     txn.commit().await?;
     Ok(Delivery {
         channel: Channel::Sms,
@@ -81,7 +87,8 @@ async fn wanted(
     number: &str,
 ) -> Result<Notice> {
     let (user_id, purpose, channel) = (user.id, CodePurpose::ChangePhone, Channel::Sms);
-    let new = NewCode { user_id, application_id, purpose, channel, target: number.to_owned(), link: None };
+    let (target, asker) = (number.to_owned(), Network::of(ctx));
+    let new = NewCode { user_id, application_id, purpose, channel, target, link: None, asker };
     let issued = codes::issue_new(txn, ctx, new).await?;
     let owner = user::Entity::find()
         .filter(user::Column::PhoneKey.eq(number))
@@ -100,7 +107,7 @@ async fn wanted(
 }
 
 const PURPOSES: [CodePurpose; 2] = [CodePurpose::ChangePhone, CodePurpose::VerifyPhone];
-/// So many accounts that claim one number are looked at, the newest first.
+/// So many accounts that claim one number are looked at: those that asked from here, and then the newest.
 const LOOKED_AT: u64 = 5;
 
 /// The code is right: the number is the account's.
@@ -131,6 +138,7 @@ async fn open(ctx: &Ctx, number: Option<&str>, user_id: Option<Uuid>) -> Result<
     let mut rows = one_time_code::Entity::find()
         .filter(one_time_code::Column::Purpose.is_in(PURPOSES))
         .filter(one_time_code::Column::ConsumedAt.is_null())
+        .order_by_desc(codes::from_here(ctx))
         .order_by_desc(one_time_code::Column::CreatedAt)
         .limit(LOOKED_AT);
     if let Some(number) = number {

@@ -19,7 +19,11 @@ use crate::{
             names,
             register::{self, Delivery},
         },
-        limits::{rules, service as limits},
+        limits::{
+            Network,
+            budget::{self, Matter, Verdict},
+            rules, service as limits,
+        },
         notifications::{
             service::{self as notifications, Notice},
             template::Template,
@@ -27,9 +31,6 @@ use crate::{
     },
     error::{Fault, Result},
 };
-
-/// So many messages in ten minutes are enough for one person.
-pub const MOST_MESSAGES: u64 = 5;
 
 pub async fn resend(ctx: &Ctx, identifier: &str) -> Result<Delivery> {
     limits::for_source(ctx, &rules::SEND_SOURCE).await?;
@@ -59,7 +60,8 @@ pub async fn post_again(ctx: &Ctx, identifier: &str) -> Result<Delivery> {
         .one(ctx.app.db.read())
         .await?;
     let txn = ctx.app.db.begin().await?;
-    jobs::enqueue(&txn, ctx, &Job::ResendVerification { user_id: found }).await?;
+    jobs::enqueue(&txn, ctx, &Job::ResendVerification { user_id: found, asker: Some(Network::of(ctx)) })
+        .await?;
     txn.commit().await?;
     Ok(Delivery {
         channel: Channel::Email,
@@ -69,8 +71,8 @@ pub async fn post_again(ctx: &Ctx, identifier: &str) -> Result<Delivery> {
     })
 }
 
-/// The job: a new code and link, which end the old ones. Who needs none is told so.
-pub async fn send_verification_again(ctx: &Ctx, user_id: Uuid) -> Result<()> {
+/// The job: a new code and link, which end those that were asked for from the same network. Who needs none is told so.
+pub async fn send_verification_again(ctx: &Ctx, user_id: Uuid, asker: Network) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
     let Some(user) = user::Entity::find_by_id(user_id).one(&*txn).await? else {
         return Ok(());
@@ -78,19 +80,15 @@ pub async fn send_verification_again(ctx: &Ctx, user_id: Uuid) -> Result<()> {
     let Some(email) = user.email.as_deref().and_then(names::email) else {
         return Ok(());
     };
-    let since = ctx.now().minus(codes::CODE_TTL);
-    if notifications::count_since(&*txn, user.id, since).await? >= MOST_MESSAGES {
-        return Ok(());
-    }
     // Many attempts may claim one address: its owner gets no more mails than for one.
-    if codes::is_flooded(&txn, ctx, &email).await? {
+    if budget::take(&txn, ctx, Matter::Verification, &email.key, &asker).await? != Verdict::Send {
         return Ok(());
     }
     let application_id = application_of(&txn, ctx, user.id).await?;
     let notice = match user.status {
         UserStatus::Unverified if !is_proved(&txn, &email.key).await? => {
             let purpose = entity::CodePurpose::VerifyEmail;
-            let issued = codes::issue(&txn, ctx, user.id, application_id, purpose, &email.key).await?;
+            let issued = codes::issue(&txn, ctx, user.id, application_id, purpose, &email.key, asker).await?;
             register::verification(ctx, &user, &email, application_id, &issued)
         }
         UserStatus::Active if user.email_verified_at.is_some() => Notice {

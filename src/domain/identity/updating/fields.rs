@@ -255,7 +255,13 @@ pub(super) async fn tell_old_addresses(txn: &Txn, ctx: &Ctx, items: &[Item], edi
         let old = item.user.email.clone().filter(|_| item.user.email_verified_at.is_some())?;
         let user_name = item.user.user_name.clone();
         let template = match new {
-            Some(email) => Template::EmailChanged { user_name, new_address: names::masked(&email.address) },
+            Some(email) => {
+                let proved = item.user.email_proved_at.is_some();
+                Template::EmailChanged {
+                    user_name,
+                    new_address: proved.then(|| names::masked(&email.address)),
+                }
+            }
             None => Template::EmailRemoved { user_name },
         };
         Some(Letter { user_id: Some(item.user.id), application_id, to: old, template })

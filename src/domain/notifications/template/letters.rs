@@ -1,6 +1,6 @@
 //! The words of each message.
 
-use super::Message;
+use super::{super::foreign_text, Message};
 
 pub(super) fn verify_email<'a>(
     user_name: &'a str,
@@ -36,14 +36,14 @@ pub(super) fn set_password(user_name: &str, link: &str, days: u64) -> Message {
         "The link is good for {days} days, and once. After that, \"forgot password\" at the login sends another. If you do \
          not expect this, ignore this mail."
     );
-    let what = format!(
-        "an account was made for you, with the user name {user_name}. Open this link to choose a password:"
-    );
+    let named = foreign_text::user_name(user_name);
+    let named = named.map(|name| format!(", with the user name {name}")).unwrap_or_default();
+    let what = format!("an account was made for you{named}. Open this link to choose a password:");
     Message {
         subject: "Choose your password".to_owned(),
-        text: format!("Hello {user_name},\n\n{what}\n\n{link}\n\n{end}\n"),
+        text: format!("{}\n\n{what}\n\n{link}\n\n{end}\n", greeting(user_name)),
         html: page(&[
-            format!("Hello {},", escape(user_name)),
+            escape(&greeting(user_name)),
             escape(&what),
             format!("<a href=\"{}\">Choose my password</a>", escape(link)),
             escape(&end),
@@ -68,7 +68,7 @@ pub(super) fn code_alone(user_name: &str, code: &str, minutes: u64, what: &str) 
         subject: format!("Your code {what}"),
         text: format!("Your code: {code} ({what}). {end}\n"),
         html: page(&[
-            format!("Hello {},", escape(user_name)),
+            escape(&greeting(user_name)),
             format!("your code {what}: <strong>{}</strong>", escape(code)),
             end,
         ]),
@@ -118,12 +118,14 @@ pub(super) fn wanted(what: &str, user_name: &str) -> Message {
     )
 }
 
-pub(super) fn email_changed(user_name: &str, new_address: &str) -> Message {
+/// Without the new address where the old one was never proved: its domain is of somebody's choosing.
+pub(super) fn email_changed(user_name: &str, new_address: Option<&str>) -> Message {
+    let which = new_address.map(|address| format!(": {address}")).unwrap_or_default();
     letter(
         "Your address was changed",
         user_name,
         &format!(
-            "your account has a new address now: {new_address}. Nothing more is sent to this one. \
+            "your account has a new address now{which}. Nothing more is sent to this one. \
              If you did not do this, tell the people who run this service at once."
         ),
     )
@@ -162,12 +164,14 @@ pub(super) fn reset_password<'a>(user_name: &'a str, link: &'a str, code: &'a st
 }
 
 pub(super) fn already_registered(user_name: &str, public_url: &str) -> Message {
+    let named = foreign_text::user_name(user_name);
+    let named = named.map(|name| format!(", with the user name {name}")).unwrap_or_default();
     letter(
         "You already have an account",
         user_name,
         &format!(
             "somebody, perhaps you, tried to register with this address at {public_url}. \
-             You already have an account there, with the user name {user_name}. Nothing was changed. \
+             You already have an account there{named}. Nothing was changed. \
              If it was not you, there is nothing to do."
         ),
     )
@@ -214,11 +218,12 @@ impl WithCode<'_> {
         Message {
             subject: (*subject).to_owned(),
             text: format!(
-                "Hello {user_name},\n\nopen this link {purpose}:\n\n{link}\n\n\
-                 or enter this code: {code}\n\n{times}\n{otherwise}\n"
+                "{}\n\nopen this link {purpose}:\n\n{link}\n\n\
+                 or enter this code: {code}\n\n{times}\n{otherwise}\n",
+                greeting(user_name)
             ),
             html: page(&[
-                format!("Hello {},", escape(user_name)),
+                escape(&greeting(user_name)),
                 format!("open this link {}:", escape(purpose)),
                 format!("<a href=\"{}\">{}</a>", escape(link), escape(button)),
                 format!("or enter this code: <strong>{}</strong>", escape(code)),
@@ -228,16 +233,23 @@ impl WithCode<'_> {
     }
 }
 
+/// By name, where the name may stand in a mail.
+fn greeting(user_name: &str) -> String {
+    foreign_text::user_name(user_name).map_or_else(|| "Hello,".to_owned(), |name| format!("Hello {name},"))
+}
+
 /// A message of one plain paragraph.
 pub(super) fn letter(subject: &str, user_name: &str, paragraph: &str) -> Message {
+    let greeting = greeting(user_name);
     Message {
         subject: subject.to_owned(),
-        text: format!("Hello {user_name},\n\n{paragraph}\n"),
-        html: page(&[format!("Hello {},", escape(user_name)), escape(paragraph)]),
+        text: format!("{greeting}\n\n{paragraph}\n"),
+        html: page(&[escape(&greeting), escape(paragraph)]),
     }
 }
 
 pub(super) fn invitation(organization: &str, link: &str, days: u64) -> Message {
+    let organization = foreign_text::title(organization).unwrap_or("an organisation");
     let end = format!(
         "The invitation is for this address, and good for {days} days. If you do not want to join, decline it there, or \
          ignore this mail."

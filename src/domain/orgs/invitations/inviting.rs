@@ -27,6 +27,7 @@ use crate::{
         events::log::{self, EventType, NewEvent},
         identity::names::{self, Email},
         notifications::{
+            foreign_text,
             service::{self as notifications, Letter},
             template::Template,
         },
@@ -176,7 +177,7 @@ async fn send(
         application_id: user.map_or(ctx.app.default_application, |user| user.application_id),
         to: row.email.clone(),
         template: Template::Invitation {
-            organization: org.name.clone().unwrap_or_else(|| org.code.clone()),
+            organization: shown(org),
             link: ctx.app.public_url.link("invitation", token),
             days: TTL.as_secs() / 86_400,
         },
@@ -192,6 +193,12 @@ async fn send(
         told(EventType::InvitationSent, row).with(json!({ "roles": roles }))
     };
     log::record_all(txn, ctx, sent.iter().map(event).collect()).await
+}
+
+/// How a mail calls it: by its name, if that is no more than a name.
+fn shown(org: &organization::Model) -> String {
+    let name = org.name.as_deref().and_then(foreign_text::title);
+    name.unwrap_or(&org.code).to_owned()
 }
 
 pub(super) fn told(kind: EventType, row: &invitation::Model) -> NewEvent {

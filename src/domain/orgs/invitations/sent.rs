@@ -1,31 +1,21 @@
-//! How many invitations went to an address lately: nobody's mailbox is flooded, not even by many organisations.
+//! How many invitations went to an address lately: nobody's mailbox is flooded, not even by many organisations, and no
+//! organisation keeps the mails of another away.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::HashSet;
 
-use entity::{event, event_target, invitation};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::inviting::TTL;
 use crate::{
     context::Ctx,
     db::Txn,
-    domain::events::log::EventType,
+    domain::limits::budget::{self, Matter, Verdict},
     error::{ErrorCode, Fault, Result},
-    ids::{self, Kind},
 };
-
-/// So many are enough for one address in the time below.
-const MOST: usize = 5;
-const WITHIN: Duration = Duration::from_mins(10);
 
 pub fn too_many(path: &[&str]) -> Fault {
     let message = "This address was sent too many invitations: wait a while.";
     let mut fault = Fault::new(ErrorCode::TooManyAttempts, path, message);
-    fault.retry_after = Some(WITHIN);
+    fault.retry_after = Some(budget::WINDOW);
     fault
 }
 
@@ -38,45 +28,15 @@ pub struct Flooded {
     pub by_all: HashSet<String>,
 }
 
-/// Counts for these addresses, by their keys. Whoever asks queues for them until the transaction ends.
-///
-/// Each sending is an event of its invitation, and so the log is what is counted: the row of an invitation says only when
-/// it was sent last.
+/// Takes a mail for each of these addresses, by their keys, out of their budgets. Each organisation has a share of its own.
+/// Whoever asks queues for the addresses until the transaction ends.
 pub async fn flooded(txn: &Txn, ctx: &Ctx, organization: Uuid, email_keys: &[&str]) -> Result<Flooded> {
     txn.queue_for(email_keys).await?;
-    let recent: Vec<(Uuid, Uuid, String)> = invitation::Entity::find()
-        .select_only()
-        .column(invitation::Column::Id)
-        .column(invitation::Column::OrganizationId)
-        .column(invitation::Column::EmailKey)
-        .filter(invitation::Column::EmailKey.is_in(email_keys.iter().copied()))
-        .filter(invitation::Column::ExpiresAt.gt(ctx.now().plus(TTL).minus(WITHIN)))
-        .into_tuple()
-        .all(&**txn)
-        .await?;
-    let places: HashMap<String, (Uuid, String)> = recent
-        .into_iter()
-        .map(|(id, organization, key)| (ids::encode(Kind::Invitation, id), (organization, key)))
-        .collect();
-    let sent: Vec<String> = event_target::Entity::find()
-        .select_only()
-        .column(event_target::Column::TargetId)
-        .inner_join(event::Entity)
-        .filter(event_target::Column::TargetId.is_in(places.keys().map(String::as_str)))
-        .filter(event::Column::Kind.eq(EventType::InvitationSent.code()))
-        .filter(event::Column::OccurredAt.gt(ctx.now().minus(WITHIN)))
-        .into_tuple()
-        .all(&**txn)
-        .await?;
-    let (mut ours, mut all): (HashMap<&String, usize>, HashMap<&String, usize>) = Default::default();
-    for (sender, key) in sent.iter().filter_map(|target| places.get(target)) {
-        *all.entry(key).or_default() += 1;
-        if *sender == organization {
-            *ours.entry(key).or_default() += 1;
-        }
-    }
-    let enough = |counts: HashMap<&String, usize>| {
-        counts.into_iter().filter(|(_, count)| *count >= MOST).map(|(key, _)| key.clone()).collect()
+    let asker = organization.to_string();
+    let verdicts = budget::take_all(txn, ctx, Matter::Invitation, email_keys, &asker).await?;
+    let those = |which: Verdict| {
+        let all = email_keys.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == which);
+        all.map(|(key, _)| (*key).to_owned()).collect()
     };
-    Ok(Flooded { by_us: enough(ours), by_all: enough(all) })
+    Ok(Flooded { by_us: those(Verdict::ShareUsedUp), by_all: those(Verdict::TargetUsedUp) })
 }
