@@ -11,6 +11,7 @@ mod m20261121_6_api_keys;
 mod m20261121_8_factors;
 mod m20261121_9_proved;
 mod m20261127_14_beside;
+mod m20261130_20_refresh;
 mod schema;
 
 use std::collections::HashSet;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_12_failures::Failures),
             Box::new(m20261121_13_code_failures::CodeFailures),
             Box::new(m20261127_14_beside::Beside),
+            Box::new(m20261130_20_refresh::Refresh),
         ]
     }
 
