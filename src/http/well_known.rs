@@ -25,7 +25,7 @@ pub async fn jwks(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-/// For routers and resource servers that look here for the keys. There is no OpenID provider: libraries that log people in
+/// For routers and resource servers that look here for the keys. There is no `OpenID` provider: libraries that log people in
 /// by it find no endpoint, and refuse.
 pub async fn openid_configuration(
     State(app): State<Arc<App>>,

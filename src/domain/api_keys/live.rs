@@ -96,16 +96,14 @@ async fn look_up(app: &App, key: &str) -> Result<Option<Entry>> {
         return Ok(None);
     }
     let hash = crypto::token_hash(key);
-    match app.live_keys.ids.get(&hash.0) {
-        Some(id) => by_id(app, id).await,
-        None => {
-            let found = read(app, api_key::Column::TokenHash.eq(hash.clone())).await?;
-            if let Some(entry) = &found {
-                app.live_keys.ids.insert(hash.0, entry.holder.session_id);
-            }
-            Ok(found)
-        }
+    if let Some(id) = app.live_keys.ids.get(&hash.0) {
+        return by_id(app, id).await;
     }
+    let found = read(app, api_key::Column::TokenHash.eq(hash.clone())).await?;
+    if let Some(entry) = &found {
+        app.live_keys.ids.insert(hash.0, entry.holder.session_id);
+    }
+    Ok(found)
 }
 
 /// The key with this id, while something lives that was begun with it.
@@ -117,16 +115,14 @@ async fn by_id(app: &App, key_id: Uuid) -> Result<Option<Entry>> {
     let now = app.clock.now();
     // A clock that was set back makes everything that was read look new: it is read again.
     let fresh = |entry: &Entry| entry.read_at <= now && now.since(entry.read_at) < REMEMBERED;
-    match app.live_keys.known.get(&key_id).filter(fresh) {
-        Some(entry) => Ok(Some(entry).filter(|entry| entry.is_in_force(now))),
-        None => {
-            let found = read(app, api_key::Column::Id.eq(key_id)).await?;
-            if found.is_none() {
-                app.live_keys.forget(key_id);
-            }
-            Ok(found)
-        }
+    if let Some(entry) = app.live_keys.known.get(&key_id).filter(fresh) {
+        return Ok(Some(entry).filter(|entry| entry.is_in_force(now)));
     }
+    let found = read(app, api_key::Column::Id.eq(key_id)).await?;
+    if found.is_none() {
+        app.live_keys.forget(key_id);
+    }
+    Ok(found)
 }
 
 /// Reads the key and remembers it.
