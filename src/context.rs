@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use entity::Timestamp;
 use uuid::Uuid;
 
-use crate::{app::App, authz::Actor};
+use crate::{app::App, authz::Actor, db::Txn};
 
 #[derive(Clone)]
 pub struct Ctx {
@@ -40,6 +40,25 @@ impl Ctx {
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Self {
         Self { actor, ..self.clone() }
+    }
+
+    /// The transaction changes what these people are or may do: when it is committed, this instance reads it anew for their
+    /// sessions and API keys. Others do within a second. (ADR 0011.)
+    pub fn forget_users(&self, txn: &Txn, user_ids: &[Uuid]) {
+        let (app, ids) = (Arc::clone(&self.app), user_ids.to_vec());
+        txn.forget(move || {
+            app.live_sessions.forget_users(&ids);
+            app.live_keys.forget_users(&ids);
+        });
+    }
+
+    /// As [`Ctx::forget_users`] for everybody, where naming them would cost more than reading a few sessions anew.
+    pub fn forget_everybody(&self, txn: &Txn) {
+        let app = Arc::clone(&self.app);
+        txn.forget(move || {
+            app.live_sessions.forget_all();
+            app.live_keys.forget_all();
+        });
     }
 
     pub fn now(&self) -> Timestamp {

@@ -84,6 +84,7 @@ pub enum Purpose {
     Totp,
     Challenge,
     ExtensionKey,
+    RefreshToken,
 }
 
 impl Purpose {
@@ -96,6 +97,7 @@ impl Purpose {
             Self::Totp => b"denizen totp secret v1",
             Self::Challenge => b"denizen challenge v1",
             Self::ExtensionKey => b"denizen extension key v1",
+            Self::RefreshToken => b"denizen refresh token v1",
         }
     }
 }
@@ -147,11 +149,20 @@ impl Vault {
     /// The stored form of a short code. A million codes are hashed in no time, so the hash is keyed: who has only
     /// the database cannot try them.
     pub fn code_hash(&self, context: &[u8], code: &str) -> Result<Secret> {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derive(Purpose::Code)?);
+        let hash = self.mac(Purpose::Code, &[context, code.as_bytes()])?;
+        Ok(Secret::from(hash.to_vec()))
+    }
+
+    /// What nobody can compute who does not have the key of this purpose. The parts are joined as they are: see to it that
+    /// they can be told apart.
+    pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> Result<[u8; 32]> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derive(purpose)?);
         let mut message = hmac::Context::with_key(&key);
-        message.update(context);
-        message.update(code.as_bytes());
-        Ok(Secret::from(message.sign().as_ref().to_vec()))
+        for part in parts {
+            message.update(part);
+        }
+        let tag = message.sign();
+        tag.as_ref().try_into().map_err(|_| Error::internal("the tag has another length"))
     }
 }
 

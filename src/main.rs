@@ -12,7 +12,10 @@ use denizen::{
     app::{App, Sources, Started},
     config::{self, Config, WrongUsage},
     context::Ctx,
-    domain::identity::service::{NewAdmin, create_super_admin, good_enough},
+    domain::{
+        credentials::factors::service::passkeys_available,
+        identity::service::{NewAdmin, create_super_admin, good_enough},
+    },
     http::{self, server},
     schema::{
         self,
@@ -179,6 +182,10 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     tokio::spawn(stop_on_signal(signals, stop.clone()));
     greet(&app, admin_password.as_deref())?;
+    if !passkeys_available(&app) {
+        let url = app.public_url.as_str();
+        tracing::warn!(url, "there are no passkeys: the public URL has an address, and they need a name");
+    }
     let working = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
     let connections = server::Bounds {
         all: app.config.server.max_connections,

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{Secret, Timestamp};
 
-/// A refresh token: opaque, kept as a hash, used once.
+/// A refresh token of the previous version, which kept a row for each. They are taken, and none is added.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refresh_tokens")]

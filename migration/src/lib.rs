@@ -13,6 +13,7 @@ mod m20261121_9_proved;
 mod m20261127_14_beside;
 mod m20261130_18_dispatches;
 mod m20261130_19_code_askers;
+mod m20261130_20_refresh;
 mod schema;
 
 use std::collections::HashSet;
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_14_beside::Beside),
             Box::new(m20261130_18_dispatches::Dispatches),
             Box::new(m20261130_19_code_askers::CodeAskers),
+            Box::new(m20261130_20_refresh::Refresh),
         ]
     }
 

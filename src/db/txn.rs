@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     ops::Deref,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -27,17 +27,22 @@ pub struct Bells {
     pub recorded: Notify,
 }
 
+/// What is to be forgotten.
+type Forget = Box<dyn FnOnce() + Send>;
+
 /// A transaction that writes.
 pub struct Txn {
     inner: Statements,
     bells: Arc<Bells>,
     enqueued: AtomicBool,
     recorded: AtomicBool,
+    forget: Mutex<Vec<Forget>>,
 }
 
 impl Txn {
     pub fn new(inner: Statements, bells: Arc<Bells>) -> Self {
-        Self { inner, bells, enqueued: AtomicBool::new(false), recorded: AtomicBool::new(false) }
+        let (enqueued, recorded) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inner, bells, enqueued, recorded, forget: Mutex::default() }
     }
 
     /// Jobs were made in here: the worker is called when they can be seen.
@@ -48,6 +53,12 @@ impl Txn {
     /// Events were recorded in here: whoever follows the log is called when they can be seen.
     pub fn has_recorded(&self) {
         self.recorded.store(true, Ordering::Relaxed);
+    }
+
+    /// What memory holds of that which is changed in here: it is forgotten when the change can be seen, and not before,
+    /// or it would be read again as it was.
+    pub fn forget(&self, forget: impl FnOnce() + Send + 'static) {
+        self.forget.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(forget));
     }
 
     /// Of all who name one of these words, one works at a time, until its transaction ends: for what is counted before it
@@ -71,7 +82,12 @@ impl Txn {
     }
 
     async fn finish(self) -> Result<()> {
-        self.inner.commit().await?;
+        let committed = self.inner.commit().await;
+        // After a commit that failed, too: it may have been done, and only the answer was lost.
+        for forget in self.forget.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            forget();
+        }
+        committed?;
         if self.enqueued.into_inner() {
             self.bells.enqueued.notify_one();
         }

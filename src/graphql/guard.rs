@@ -49,6 +49,17 @@ impl Guard for InPerson {
     }
 }
 
+/// Open to whoever is signed in themselves, and to a program whose API key has the permission.
+pub struct InPersonOr(pub Permission);
+
+impl Guard for InPersonOr {
+    async fn check(&self, ctx: &Context<'_>) -> Result<()> {
+        let actor = &ctx.ctx()?.actor;
+        let open = actor.in_person().is_some() || actor.may_somewhere(self.0);
+        if open { Ok(()) } else { Err(Error::forbidden().into()) }
+    }
+}
+
 /// Open to whoever holds the permission in some scope.
 pub struct Require(pub Permission);
 

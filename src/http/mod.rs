@@ -120,6 +120,7 @@ fn routes(app: &Arc<App>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/.well-known/jwks.json", get(well_known::jwks))
         .route("/.well-known/openid-configuration", get(well_known::openid_configuration))
+        .route("/.well-known/oauth-authorization-server", get(well_known::oauth_authorization_server))
         .route("/verify", get(pages::verify).post(pages::confirm_verify))
         .route("/reset", get(pages::reset).post(pages::confirm_reset))
         .route("/invitation", get(pages::invitation).post(pages::decline_invitation));

@@ -1,4 +1,4 @@
-//! What a router needs to verify our tokens.
+//! What routers and resource servers need to verify our tokens.
 
 use std::sync::Arc;
 
@@ -25,10 +25,27 @@ pub async fn jwks(State(app): State<Arc<App>>) -> Response {
     }
 }
 
+/// For routers and resource servers that look here for the keys. There is no `OpenID` provider: libraries that log people in
+/// by it find no endpoint, and refuse.
 pub async fn openid_configuration(
     State(app): State<Arc<App>>,
 ) -> ([(HeaderName, &'static str); 1], Json<Value>) {
     let issuer = app.public_url.as_str();
     let configuration = json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/.well-known/jwks.json") });
     (CACHE, Json(configuration))
+}
+
+/// What there is of OAuth, by RFC 8414: who signs the access tokens (RFC 9068), and with which keys. Nobody gets one by a
+/// grant of OAuth. That has to be said: a list that is left out means that codes are granted.
+pub async fn oauth_authorization_server(
+    State(app): State<Arc<App>>,
+) -> ([(HeaderName, &'static str); 1], Json<Value>) {
+    let issuer = app.public_url.as_str();
+    let metadata = json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "response_types_supported": [],
+        "grant_types_supported": [],
+    });
+    (CACHE, Json(metadata))
 }

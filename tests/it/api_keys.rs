@@ -96,9 +96,115 @@ async fn a_key_is_never_the_person() {
             .await;
         assert_eq!(answer.ok("/logout/errors/0/code"), "REQUIRED");
         assert_eq!(root.run("{ __typename }").await.status, 200);
-        program.run("mutation { updateProfile(input: { name: \"Root\" }) { errors { code } } }").await;
-        let events = root.run("{ events(filter: { types: [\"user.updated\"] }) { edges { node { actor { kind name } } } } }").await;
+        let (program, _) = key(&world, &root, &["role.upsert"]).await;
+        let role = "mutation { upsertRoles(input: { roles: [{ code: \"EDITOR\" }] }) { errors { code } } }";
+        assert_eq!(program.run(role).await.faults("upsertRoles"), [""; 0]);
+        let events = root.run("{ events(filter: { types: [\"role.upserted\"] }) { edges { node { actor { kind name } } } } }").await;
         assert_eq!(events.ok("/events/edges/0/node/actor"), json!({ "kind": "API_KEY", "name": "admin" }));
+    }
+}
+
+const LEAVE: &str = "mutation ($org: ID!, $user: ID!) {
+    removeMembers(input: { organizationId: $org, userIds: [$user] }) { removedUserIds errors { code path } } }";
+
+#[tokio::test]
+async fn a_key_without_scopes_changes_nothing_for_its_person() {
+    for world in World::each().await {
+        let anna = world.org_admin("anna", "acme").await;
+        let org = ids::encode(ids::Kind::Organization, world.organization("acme").await);
+        let member = world.user("mia").await;
+        world.join(world.user_id(&member).await, world.organization("acme").await).await;
+        let (nothing, _) = key(&world, &anna, &[]).await;
+        let (remover, _) = key(&world, &anna, &["org.member.remove"]).await;
+        let id = async |client: &Client| ids::encode(ids::Kind::User, world.user_id(client).await);
+        let leave = async |client: &Client, user: &str| {
+            client.run_with(LEAVE, json!({ "org": org, "user": user })).await
+        };
+        assert_eq!(leave(&nothing, &id(&anna).await).await.codes(), ["FORBIDDEN"]);
+        let rename = "mutation { updateProfile(input: { name: \"Somebody\" }) { errors { code } } }";
+        for program in [&nothing, &remover] {
+            assert_eq!(program.run(rename).await.codes(), ["FORBIDDEN"]);
+        }
+        // With the scope it does what its person may do to others: and that is not leaving for them.
+        let own = leave(&remover, &id(&anna).await).await;
+        assert_eq!(own.faults("removeMembers"), ["NOT_ALLOWED at [userIds.0]"]);
+        assert_eq!(leave(&remover, &id(&member).await).await.faults("removeMembers"), [""; 0]);
+        assert_eq!(
+            anna.run("{ me { userName memberships { totalCount } } }").await.ok("/me"),
+            json!({
+            "userName": "anna", "memberships": { "totalCount": 1 } })
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_a_closed_account_is_revoked_for_good() {
+    const SET: [&str; 2] = ["deactivateUsers", "activateUsers"];
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let ada = world.user("ada").await;
+        let (program, _) = key(&world, &ada, &[]).await;
+        let (another, _) = key(&world, &ada, &[]).await;
+        let (others, _) = key(&world, &world.user("bob").await, &[]).await;
+        let id = ids::encode(ids::Kind::User, world.user_id(&ada).await);
+        assert_eq!(program.run("{ me { userName } }").await.ok("/me/userName"), "ada");
+        for mutation in SET {
+            let document = format!(
+                "mutation ($id: ID!) {{ {mutation}(input: {{ userIds: [$id] }}) {{ errors {{ code }} }} }}"
+            );
+            let answer = root.run_with(&document, json!({ "id": id })).await;
+            assert_eq!(answer.faults(mutation), [""; 0]);
+            for dead in [&program, &another] {
+                assert_eq!(dead.run("{ __typename }").await.status, 401, "at once after {mutation}");
+            }
+        }
+        world.pass(Duration::from_secs(2));
+        assert_eq!(program.run("{ __typename }").await.status, 401);
+        let reason = json!({ "reason": "deactivated" });
+        assert_eq!(world.events_of("api_key.revoked").await, [reason.clone(), reason]);
+        assert_eq!(others.run("{ me { userName } }").await.ok("/me/userName"), "bob");
+    }
+}
+
+/// An instance of the previous version leaves the keys of an account that it closes.
+#[tokio::test]
+async fn a_key_that_a_closed_account_still_has_is_revoked_when_it_is_opened() {
+    use entity::{UserStatus, user};
+    use sea_orm::{ActiveModelTrait as _, Set};
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let ada = world.user("ada").await;
+        let (program, _) = key(&world, &ada, &[]).await;
+        let id = world.user_id(&ada).await;
+        let closed =
+            user::ActiveModel { id: Set(id), status: Set(UserStatus::Deactivated), ..Default::default() };
+        closed.update(world.app.db.owner()).await.expect("closed");
+        world.pass(Duration::from_secs(2));
+        let document = "mutation ($id: ID!) { activateUsers(input: { userIds: [$id] }) { errors { code } } }";
+        let answer = root.run_with(document, json!({ "id": ids::encode(ids::Kind::User, id) })).await;
+        assert_eq!(answer.faults("activateUsers"), [""; 0]);
+        assert_eq!(program.run("{ __typename }").await.status, 401);
+        assert_eq!(world.events_of("api_key.revoked").await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_key_feels_what_is_taken_from_its_user_at_once_on_the_same_instance() {
+    for world in World::each().await {
+        let root = world.superadmin().await;
+        let anna = world.org_admin("anna", "acme").await;
+        world.org_admin("eve", "acme").await;
+        let (reader, _) = key(&world, &anna, &["user.read"]).await;
+        assert_eq!(reader.run("{ users { totalCount } }").await.ok("/users/totalCount"), 2);
+        let variables = json!({
+            "user": ids::encode(ids::Kind::User, world.user_id(&anna).await),
+            "org": ids::encode(ids::Kind::Organization, world.organization("acme").await),
+        });
+        let revoke =
+            "mutation ($user: ID!, $org: ID!) { revokeRoles(input: { userId: $user, organizationId: $org,
+            roleCodes: [\"ADMIN\"] }) { errors { code path } } }";
+        assert_eq!(root.run_with(revoke, variables).await.faults("revokeRoles"), [""; 0]);
+        assert_eq!(reader.run("{ users { totalCount } }").await.codes(), ["FORBIDDEN"]);
     }
 }
 

@@ -171,6 +171,20 @@ async fn everybody(world: &World) -> Vec<(&'static str, Client)> {
     people
 }
 
+/// API keys of the SUPERADMIN: one with every scope, and one with none.
+async fn programs(world: &World) -> Vec<(&'static str, Client)> {
+    let root = world.superadmin().await;
+    let all: Vec<_> = Permission::ALL.iter().map(|permission| permission.code()).collect();
+    let mut programs = Vec::new();
+    for (column, scopes) in [("API key with every scope", all), ("API key without scopes", Vec::new())] {
+        let document = "mutation ($scopes: [String!]!) {
+            createApiKey(input: { name: \"a program\", scopes: $scopes }) { secret errors { code } } }";
+        let made = root.run_with(document, json!({ "scopes": scopes })).await.ok("/createApiKey/secret");
+        programs.push((column, world.anonymous().with_token(made.as_str().expect("a key"))));
+    }
+    programs
+}
+
 fn table(first: &str, columns: &[&str], rows: &[(String, Vec<String>)]) -> String {
     let mut text =
         format!("| {first} | {} |\n| --- |{}\n", columns.join(" | "), " --- |".repeat(columns.len()));
@@ -267,7 +281,10 @@ async fn the_published_matrix_is_what_the_service_answers() {
     for world in World::each().await {
         let people = everybody(&world).await;
         let columns: Vec<_> = people.iter().map(|(column, _)| *column).collect();
-        let operations = operations(&people).await;
+        let programs = programs(&world).await;
+        let askers: Vec<_> = people.iter().cloned().chain(programs).collect();
+        let asking: Vec<_> = askers.iter().map(|(column, _)| *column).collect();
+        let operations = operations(&askers).await;
         let sight = sight(&world, &people).await;
         let clara =
             identity::find(&world.system(), UserBy::UserName("clara".to_owned()), Look::default()).await;
@@ -278,7 +295,8 @@ async fn the_published_matrix_is_what_the_service_answers() {
             "# Who may do what\n\n\
              This page is made by a test from what the service answers (`make permissions` writes it anew).\n\n\
              A role is granted on the platform or within one organisation; within one it reaches only that organisation's users.\n\n\
-             ## Operations\n\n`yes`: open; what it finds or changes, the service decides for each object. `–`: refused with `FORBIDDEN`.\n\n{}\n\
+             ## Operations\n\n`yes`: open; what it finds or changes, the service decides for each object. `–`: refused with `FORBIDDEN`. \
+             The API keys are a SUPERADMIN's: what is done in person, none of them does.\n\n{}\n\
              ## Who sees whom\n\nBy id, user name or address, as a node or as an entity: every way of asking answers alike. \
              What one may not see does not exist.\n\n{}\n\
              ## What is shown of a user\n\n`yes`: of a member of acme whom one finds by oneself. `met`: of the same member, \
@@ -288,7 +306,7 @@ async fn the_published_matrix_is_what_the_service_answers() {
              `FORBIDDEN`. The other mutations act on the caller alone, or on nobody's. (An invitation is accepted by the address that \
              it was sent to, which is nobody's here, and declined by whoever holds its link. Everybody may delete their own account, and leave.)\n\n{}\n\
              ## What the built-in roles hold\n\n{}",
-            table("Operation", &columns, &operations),
+            table("Operation", &asking, &operations),
             table("Whom", &columns, &sight),
             table("Field", &columns, &fields),
             table("Mutation | Of", &columns, &targets).replacen("| --- |", "| --- | --- |", 1),

@@ -105,7 +105,9 @@ fn print(found: &BTreeSet<Guarded>) -> String {
             "Public" | "Introspective" => continue,
             "SignedIn" | "InPerson" => "SignedIn".to_owned(),
             // What is shown to its owner too, a permission alone does not open.
-            private if private.starts_with("Private(") => "SignedIn".to_owned(),
+            shared if shared.starts_with("Private(") || shared.starts_with("InPersonOr(") => {
+                "SignedIn".to_owned()
+            }
             other => match other.strip_prefix("Require(").and_then(|rest| rest.strip_suffix(')')) {
                 Some(permission) => format!("Holding({permission})"),
                 None => panic!("{object}.{field} has a guard that no router is told of: {guard}"),

@@ -85,3 +85,37 @@ async fn keys_are_rotated_on_schedule_by_one_of_those_who_ask() {
         assert_eq!(rotation::list(&ctx).await.expect("a list").len(), 2, "one has made it");
     }
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_leaves_a_key_to_sign_with() {
+    for world in World::each().await {
+        let world = World::with(world.backend, &["--rate-limits", "off"]).await;
+        let first = published(&world.anonymous()).await.pop_first().expect("a key");
+        world.clock.set_back(Duration::from_hours(24 * 400));
+        world.user("ada").await;
+        for instance in [world.anonymous(), world.another_instance().await] {
+            let token = token_of(&instance).await;
+            assert_eq!(kid(&token), first);
+            assert_eq!(
+                instance.with_token(&token).run("{ me { userName } }").await.ok("/me/userName"),
+                "ada"
+            );
+            assert!(published(&instance).await.contains(&first));
+        }
+        assert_eq!(
+            rotation::list(&world.system()).await.expect("a list").len(),
+            1,
+            "no other is made for it"
+        );
+        // Of a rotation, too, that lies ahead: the key that everybody knows signs, and not the next one.
+        world.pass(Duration::from_hours(24 * 400));
+        let Rotation::Made { kid: next, .. } = rotation::rotate(&world.system()).await.expect("a rotation")
+        else {
+            panic!("nothing waits yet");
+        };
+        world.pass(Duration::from_mins(30));
+        assert_eq!(kid(&token_of(&world.anonymous()).await), next);
+        world.clock.set_back(Duration::from_hours(24 * 400));
+        assert_eq!(kid(&token_of(&world.anonymous()).await), first);
+    }
+}

@@ -46,6 +46,7 @@ mod imported_hashes;
 mod key_rotation;
 mod known_documents;
 mod known_names;
+mod legacy_tokens;
 mod limits;
 mod locked_out;
 mod mail;

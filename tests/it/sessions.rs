@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, World};
+use crate::support::{Backend, PASSWORD, World};
 
 #[tokio::test]
 async fn unknown_wrong_and_unverified_are_one_answer() {
@@ -67,6 +67,22 @@ async fn a_token_says_who_and_which_session_and_nothing_secret() {
         let configuration = world.anonymous().get("/.well-known/openid-configuration").await.body;
         assert_eq!(configuration["issuer"], claims["iss"]);
     }
+}
+
+#[tokio::test]
+async fn what_there_is_of_oauth_is_said_and_no_more() {
+    let world = World::on(Backend::Sqlite).await;
+    let answer = world.anonymous().get("/.well-known/oauth-authorization-server").await;
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!(
+        answer.body,
+        json!({
+            "issuer": "http://denizen.test",
+            "jwks_uri": "http://denizen.test/.well-known/jwks.json",
+            "response_types_supported": [],
+            "grant_types_supported": [],
+        })
+    );
 }
 
 #[tokio::test]

@@ -41,7 +41,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Model {
     now: u64,
     sessions: Vec<Session>,
-    tokens: Vec<Token>,
+    /// The session of each token.
+    tokens: Vec<usize>,
 }
 
 struct Session {
@@ -50,56 +51,52 @@ struct Session {
     end: u64,
     /// When its newest access token was signed.
     signed: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Token {
-    session: usize,
-    end: u64,
-    used: Option<(u64, usize)>,
+    /// The token in force, and the one that it was given for, and when.
+    current: usize,
+    previous: Option<(usize, u64)>,
 }
 
 impl Model {
     fn lives(&self, session: usize) -> bool {
-        let Session { ended, idle_end, end, signed: _ } = &self.sessions[session];
+        let Session { ended, idle_end, end, .. } = &self.sessions[session];
         !ended && self.now < *idle_end && self.now < *end
     }
 
+    /// A new token of the session is in force.
     fn hand_out(&mut self, session: usize) {
         let row = &mut self.sessions[session];
         row.idle_end = (self.now + IDLE).min(row.end);
         row.signed = self.now;
-        self.tokens.push(Token { session, end: row.idle_end, used: None });
+        row.current = self.tokens.len();
+        self.tokens.push(session);
     }
 
-    fn refresh(&mut self, number: usize) -> &'static str {
-        let Token { session, end, used } = self.tokens[number];
-        let next = self.tokens.len();
+    fn refresh(&mut self, number: usize) -> String {
+        let session = self.tokens[number];
         if !self.lives(session) {
-            return "EXPIRED";
+            return "EXPIRED".to_owned();
         }
-        match used {
-            None if self.now >= end => return "EXPIRED",
-            None => {
-                let family = self.tokens.iter_mut().filter(|token| token.session == session);
-                for token in family.filter(|token| token.used.is_none()) {
-                    token.used = Some((self.now, next));
-                }
+        let row = &mut self.sessions[session];
+        if row.current == number {
+            row.previous = Some((number, self.now));
+            self.hand_out(session);
+            return format!("token {}", self.tokens.len() - 1);
+        }
+        match row.previous {
+            Some((previous, at)) if previous == number && self.now - at < GRACE => {
+                row.signed = self.now;
+                format!("token {}", row.current)
             }
-            Some((at, successor)) if self.now - at < GRACE && self.tokens[successor].used.is_none() => {}
-            Some(_) => {
-                self.sessions[session].ended = true;
-                return "ALREADY_USED";
+            _ => {
+                row.ended = true;
+                "ALREADY_USED".to_owned()
             }
         }
-        self.hand_out(session);
-        "tokens"
     }
 
     fn logout(&mut self, number: usize, everywhere: bool) -> u64 {
-        let Token { session, end, used } = self.tokens[number];
-        let row = &self.sessions[session];
-        if used.is_some() || self.now >= end || row.ended || self.now >= row.end {
+        let session = self.tokens[number];
+        if self.sessions[session].current != number || !self.lives(session) {
             return 0;
         }
         let mut ended = 0;
@@ -116,16 +113,24 @@ impl Model {
         match step {
             Step::Login => {
                 let end = self.now + WHOLE;
-                self.sessions.push(Session { ended: false, idle_end: 0, end, signed: self.now });
+                let signed = self.now;
+                self.sessions.push(Session {
+                    ended: false,
+                    idle_end: 0,
+                    end,
+                    signed,
+                    current: 0,
+                    previous: None,
+                });
                 self.hand_out(self.sessions.len() - 1);
-                "tokens".to_owned()
+                format!("token {}", self.tokens.len() - 1)
             }
             Step::Pass(seconds) => {
                 self.now += seconds;
                 String::new()
             }
             _ if self.tokens.is_empty() => String::new(),
-            Step::Refresh(number) => self.refresh(number % self.tokens.len()).to_owned(),
+            Step::Refresh(number) => self.refresh(number % self.tokens.len()),
             Step::Logout(number) => self.logout(number % self.tokens.len(), false).to_string(),
             Step::LogoutEverywhere(number) => self.logout(number % self.tokens.len(), true).to_string(),
         }
@@ -153,8 +158,12 @@ impl Real {
         } else {
             access.clone_into(&mut self.access[session]);
         }
-        self.tokens.push((refresh.to_owned(), session));
-        "tokens".to_owned()
+        let known = self.tokens.iter().position(|(token, _)| token == refresh);
+        let number = known.unwrap_or_else(|| {
+            self.tokens.push((refresh.to_owned(), session));
+            self.tokens.len() - 1
+        });
+        format!("token {number}")
     }
 
     async fn logout(&self, number: usize, everywhere: bool) -> String {

@@ -94,6 +94,30 @@ async fn a_nesting_that_nobody_foresaw_takes_a_constant_number_of_statements() {
     }
 }
 
+#[tokio::test]
+async fn whoever_is_known_costs_nothing_with_a_session_and_with_a_key() {
+    for world in World::each().await {
+        let admin = world.superadmin().await;
+        let document =
+            "mutation { createApiKey(input: { name: \"k\", scopes: [\"user.read\"] }) { secret } }";
+        let secret = admin.run(document).await.ok("/createApiKey/secret");
+        let program = world.anonymous().with_token(secret.as_str().expect("a key"));
+        for client in [&admin, &program] {
+            let ask = || client.run("{ user(by: { userName: \"admin\" }) { userName } }");
+            ask().await.ok("/user/userName");
+            let (answer, statements) = world.statements(ask()).await;
+            assert_eq!(answer.ok("/user/userName"), "admin");
+            assert_eq!(statements, 1, "on {:?}", world.backend);
+            let (_, statements) = world.statements(client.run("{ __typename }")).await;
+            assert_eq!(statements, 0, "on {:?}", world.backend);
+            // Once a second: the session or key with its user, and what is granted to them.
+            world.pass(std::time::Duration::from_secs(1));
+            let (_, statements) = world.statements(client.run("{ __typename }")).await;
+            assert!(statements <= 2, "{statements} on {:?}", world.backend);
+        }
+    }
+}
+
 /// How many columns the only statement of the work selects.
 fn columns(sql: &str) -> usize {
     let selected = sql.strip_prefix("SELECT ").and_then(|rest| rest.split_once(" FROM "));

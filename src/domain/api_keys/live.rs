@@ -41,20 +41,32 @@ impl Entry {
 
 /// The keys that were shown lately, and when those were used whose use is not written down yet.
 pub struct LiveKeys {
-    known: Cache<Vec<u8>, Entry>,
+    known: Cache<Uuid, Entry>,
+    /// Which key has this hash: for as long as there is the key, that never changes.
+    ids: Cache<Vec<u8>, Uuid>,
     used: Mutex<HashMap<Uuid, Timestamp>>,
 }
 
 impl Default for LiveKeys {
     fn default() -> Self {
-        Self { known: Cache::new(CAPACITY), used: Mutex::default() }
+        Self { known: Cache::new(CAPACITY), ids: Cache::new(CAPACITY), used: Mutex::default() }
     }
 }
 
 impl LiveKeys {
-    /// The next look at any of this user's keys goes to the database.
+    /// The next look at this key goes to the database.
+    pub fn forget(&self, key_id: Uuid) {
+        self.known.remove(&key_id);
+    }
+
+    /// As [`LiveKeys::forget`], for all keys of these users: their state or their grants have changed.
     pub fn forget_users(&self, user_ids: &[Uuid]) {
         self.known.retain(|_, entry| !user_ids.contains(&entry.holder.user_id));
+    }
+
+    /// As [`LiveKeys::forget`], for all keys.
+    pub fn forget_all(&self) {
+        self.known.clear();
     }
 
     fn note(&self, key_id: Uuid, at: Timestamp) {
@@ -74,7 +86,7 @@ pub async fn find(app: &App, key: &str) -> Result<Option<Arc<SignedIn>>> {
     Ok(entry.map(|entry| entry.holder))
 }
 
-/// The same, with the end of the key, and without taking it for a use.
+/// As [`find`], with the end of the key, and without taking it for a use.
 pub async fn find_with_end(app: &App, key: &str) -> Result<Option<(Arc<SignedIn>, Option<Timestamp>)>> {
     Ok(look_up(app, key).await?.map(|entry| (entry.holder, entry.expires_at)))
 }
@@ -83,26 +95,44 @@ async fn look_up(app: &App, key: &str) -> Result<Option<Entry>> {
     if !secret::is_whole(key) {
         return Ok(None);
     }
-    let (now, hash) = (app.clock.now(), crypto::token_hash(key));
-    let fresh = |entry: &Entry| entry.read_at <= now && now.since(entry.read_at) < REMEMBERED;
-    if let Some(entry) = app.live_keys.known.get(&hash.0).filter(fresh) {
-        return Ok(Some(entry).filter(|entry| entry.is_in_force(now)));
+    let hash = crypto::token_hash(key);
+    if let Some(id) = app.live_keys.ids.get(&hash.0) {
+        return by_id(app, id).await;
     }
-    let found = load(app, api_key::Column::TokenHash.eq(hash.clone()), now).await?;
-    match &found {
-        Some(entry) => app.live_keys.known.insert(hash.0, entry.clone()),
-        None => {
-            app.live_keys.known.remove(&hash.0);
-        }
+    let found = read(app, api_key::Column::TokenHash.eq(hash.clone())).await?;
+    if let Some(entry) = &found {
+        app.live_keys.ids.insert(hash.0, entry.holder.session_id);
     }
-    Ok(found.filter(|entry| entry.is_in_force(now)))
+    Ok(found)
 }
 
 /// The key with this id, while something lives that was begun with it.
 pub async fn again(app: &App, key_id: Uuid) -> Result<Option<Arc<SignedIn>>> {
+    Ok(by_id(app, key_id).await?.map(|entry| entry.holder))
+}
+
+async fn by_id(app: &App, key_id: Uuid) -> Result<Option<Entry>> {
     let now = app.clock.now();
-    let found = load(app, api_key::Column::Id.eq(key_id), now).await?;
-    Ok(found.filter(|entry| entry.is_in_force(now)).map(|entry| entry.holder))
+    // A clock that was set back makes everything that was read look new: it is read again.
+    let fresh = |entry: &Entry| entry.read_at <= now && now.since(entry.read_at) < REMEMBERED;
+    if let Some(entry) = app.live_keys.known.get(&key_id).filter(fresh) {
+        return Ok(Some(entry).filter(|entry| entry.is_in_force(now)));
+    }
+    let found = read(app, api_key::Column::Id.eq(key_id)).await?;
+    if found.is_none() {
+        app.live_keys.forget(key_id);
+    }
+    Ok(found)
+}
+
+/// Reads the key and remembers it.
+async fn read(app: &App, which: Expr) -> Result<Option<Entry>> {
+    let now = app.clock.now();
+    let found = Box::pin(load(app, which, now)).await?;
+    if let Some(entry) = &found {
+        app.live_keys.known.insert(entry.holder.session_id, entry.clone());
+    }
+    Ok(found.filter(|entry| entry.is_in_force(now)))
 }
 
 async fn load(app: &App, which: Expr, now: Timestamp) -> Result<Option<Entry>> {

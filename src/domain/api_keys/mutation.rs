@@ -53,7 +53,7 @@ impl ApiKeysMutation {
 pub struct CreateApiKeyInput {
     /// What to know it by.
     name: String,
-    /// The permissions that it gets: some of your own, or none, for what you may do as yourself.
+    /// The permissions that it gets: some of your own; or none, for reading what you may read as yourself.
     scopes: Vec<String>,
     /// When it runs out; never when it is left out.
     expires_at: Option<DateTime>,

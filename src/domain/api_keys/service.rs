@@ -1,10 +1,10 @@
 //! Making, finding and revoking keys.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use entity::{Timestamp, api_key};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QuerySelect, Select, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, Order, PaginatorTrait, QueryFilter, Select, Set,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -120,35 +120,41 @@ pub async fn revoke(ctx: &Ctx, key_id: Option<Uuid>) -> Result<Uuid> {
     let caller = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     let missing = || Fault::new(ErrorCode::NotFound, &["apiKeyId"], "You have no such key.");
     let id = key_id.ok_or_else(missing)?;
+    let own =
+        Condition::all().add(api_key::Column::Id.eq(id)).add(api_key::Column::UserId.eq(caller.user_id));
     let txn = ctx.app.db.begin().await?;
-    let gone = api_key::Entity::delete_many()
-        .filter(api_key::Column::Id.eq(id))
-        .filter(api_key::Column::UserId.eq(caller.user_id))
-        .exec(&*txn)
-        .await?;
-    if gone.rows_affected == 0 {
+    if end_where(&txn, ctx, own, None).await? == 0 {
         return Err(missing().into());
     }
-    let event = NewEvent::of(EventType::ApiKeyRevoked).on(Kind::ApiKey, id).on(Kind::User, caller.user_id);
-    log::record(&txn, ctx, event).await?;
     txn.commit().await?;
-    ctx.app.live_keys.forget_users(&[caller.user_id]);
     Ok(id)
 }
 
-/// Revokes all keys of this person, whose password was reset. Once it is committed, let `live_keys` forget them.
-pub async fn revoke_all(txn: &Txn, ctx: &Ctx, user_id: Uuid) -> Result<()> {
-    let keys: Vec<Uuid> =
-        of(user_id).select_only().column(api_key::Column::Id).into_tuple().all(&**txn).await?;
-    if keys.is_empty() {
-        return Ok(());
+/// Revokes all keys of these people for good, for a reason that the log keeps.
+pub async fn revoke_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid], reason: &'static str) -> Result<()> {
+    let theirs = Condition::all().add(api_key::Column::UserId.is_in(user_ids.iter().copied()));
+    end_where(txn, ctx, theirs, Some(reason)).await?;
+    Ok(())
+}
+
+/// Ends these keys, and says how many they were. Every way to the end of a key goes through here.
+async fn end_where(txn: &Txn, ctx: &Ctx, which: Condition, reason: Option<&'static str>) -> Result<u64> {
+    let gone = api_key::Entity::delete_many().filter(which).exec_with_returning(&**txn).await?;
+    if gone.is_empty() {
+        return Ok(0);
     }
-    api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user_id)).exec(&**txn).await?;
-    let event = |id: Uuid| {
-        let event = NewEvent::of(EventType::ApiKeyRevoked).on(Kind::ApiKey, id).on(Kind::User, user_id);
-        event.with(json!({ "reason": "password_reset" }))
+    let event = |key: &api_key::Model| {
+        let event =
+            NewEvent::of(EventType::ApiKeyRevoked).on(Kind::ApiKey, key.id).on(Kind::User, key.user_id);
+        match reason {
+            Some(reason) => event.with(json!({ "reason": reason })),
+            None => event,
+        }
     };
-    log::record_all(txn, ctx, keys.into_iter().map(event).collect()).await
+    log::record_all(txn, ctx, gone.iter().map(event).collect()).await?;
+    let (app, ids): (_, Vec<_>) = (Arc::clone(&ctx.app), gone.iter().map(|key| key.id).collect());
+    txn.forget(move || ids.iter().for_each(|id| app.live_keys.forget(*id)));
+    Ok(gone.len() as u64)
 }
 
 /// What the key was made for. What its user does not hold any more, it does not either.

@@ -132,10 +132,10 @@ pub async fn update(ctx: &Ctx, change: ApplicationChange) -> Result<application:
     after.updated_at = ctx.now();
     let after = after.into_active_model().reset_all().update(&*txn).await.map_err(or_taken)?;
     tell(&txn, ctx, EventType::ApplicationUpdated, after.id, changed).await?;
-    txn.commit().await?;
     if before.active != after.active {
-        ctx.app.live_sessions.forget_all();
+        ctx.forget_everybody(&txn);
     }
+    txn.commit().await?;
     Ok(after)
 }
 

@@ -100,8 +100,6 @@ pub async fn add(
     bulk::refuse(faults)?;
     let joined = joining::join(&txn, ctx, org.id, &joiners).await?;
     txn.commit().await?;
-    let ids: Vec<_> = joiners.iter().map(|joiner| joiner.user_id).collect();
-    ctx.app.live_sessions.forget_users(&ids);
     Ok(joined)
 }
 

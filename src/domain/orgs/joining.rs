@@ -111,6 +111,8 @@ pub async fn join_all(txn: &Txn, ctx: &Ctx, joiners: &[(Uuid, &Joiner)]) -> Resu
         joined.push(membership);
     }
     write(txn, new, grants).await?;
+    let concerned: Vec<_> = joiners.iter().map(|(_, joiner)| joiner.user_id).collect();
+    ctx.forget_users(txn, &concerned);
     log::record_all(txn, ctx, events).await?;
     Ok(joined)
 }

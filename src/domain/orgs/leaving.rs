@@ -26,7 +26,7 @@ use crate::{
 pub async fn remove(ctx: &Ctx, organization_id: Uuid, user_ids: Vec<Uuid>) -> Result<Vec<Uuid>> {
     let not_found = || Fault::new(ErrorCode::NotFound, &["organizationId"], "There is no such organisation.");
     let org = finders::find(ctx, OrganizationBy::Id(organization_id)).await?.ok_or_else(not_found)?;
-    if user_ids.iter().any(|id| Some(*id) != ctx.actor.user_id()) {
+    if user_ids.iter().any(|id| Some(*id) != leaver(ctx)) {
         ctx.actor.require(Permission::OrgMemberRemove, Scope::Org(org.id))?;
     }
     bulk::check_size("userIds", user_ids.len())?;
@@ -53,8 +53,12 @@ pub async fn remove(ctx: &Ctx, organization_id: Uuid, user_ids: Vec<Uuid>) -> Re
     let faults: Vec<_> = user_ids.iter().enumerate().filter_map(fault).collect();
     bulk::refuse(faults)?;
     txn.commit().await?;
-    ctx.app.live_sessions.forget_users(&user_ids);
     Ok(asked)
+}
+
+/// Who may leave without being asked for a permission: the person. A program that acts for them needs it.
+fn leaver(ctx: &Ctx) -> Option<Uuid> {
+    ctx.actor.in_person().map(|me| me.user_id)
 }
 
 /// Whom the caller may not remove, and why.
@@ -72,7 +76,7 @@ async fn refusals(
     let refusal = |id: &Uuid| {
         if !members.contains_key(id) {
             Some((ErrorCode::NotFound, "There is no such member."))
-        } else if Some(*id) != ctx.actor.user_id() && !covered(id) {
+        } else if Some(*id) != leaver(ctx) && !covered(id) {
             Some((ErrorCode::NotAllowed, "This user holds more here than you do."))
         } else {
             None
@@ -113,6 +117,8 @@ pub async fn end_memberships(txn: &Txn, ctx: &Ctx, members: &[&membership::Model
         .filter(membership::Column::Id.is_in(members.iter().map(|member| member.id)))
         .exec(&**txn)
         .await?;
+    let left: Vec<_> = members.iter().map(|member| member.user_id).collect();
+    ctx.forget_users(txn, &left);
     log::record_all(txn, ctx, events).await
 }
 

@@ -15,7 +15,7 @@ use crate::{
     graphql::{
         ContextExt,
         errors::{UserError, payload},
-        guard::{Require, SignedIn},
+        guard::{InPersonOr, Require},
     },
     ids::{self, Kind},
 };
@@ -58,8 +58,8 @@ impl OrgsMutation {
     }
 
     /// Ends memberships, and with them everything that was granted there: 100 at most, all of them or none. Everybody
-    /// may leave; an organisation keeps its last owner.
-    #[graphql(guard = "SignedIn")]
+    /// may leave, in person; an API key needs `org.member.remove`. An organisation keeps its last owner.
+    #[graphql(guard = "InPersonOr(Permission::OrgMemberRemove)")]
     async fn remove_members(
         &self,
         ctx: &Context<'_>,

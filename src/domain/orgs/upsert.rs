@@ -62,15 +62,14 @@ pub async fn upsert(
     }
     write(&txn, &rows).await?;
     log::record_all(&txn, ctx, events).await?;
-    let done = run.end(txn, rows).await?;
     // What rests in a deactivated organisation comes and goes for all who hold something there.
     let woken = |org: &organization::Model| {
         present.get(&org.code_key).is_some_and(|before| before.active != org.active)
     };
-    if done.iter().any(woken) {
-        ctx.app.live_sessions.forget_all();
+    if rows.iter().any(woken) {
+        ctx.forget_everybody(&txn);
     }
-    Ok(done)
+    run.end(txn, rows).await
 }
 
 /// Those that the caller may change, held until the end: nobody joins one that is being deactivated. To whoever may not

@@ -87,14 +87,21 @@ pub struct Standing {
 
 pub async fn standings<C: ConnectionTrait>(db: &C, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Standing>> {
     let mut standings: HashMap<Uuid, Standing> = HashMap::new();
-    let ids = || user_ids.iter().copied();
-    let memberships =
-        membership::Entity::find().filter(membership::Column::UserId.is_in(ids())).all(db).await?;
+    let of_users = membership::Column::UserId.is_in(user_ids.iter().copied());
+    let memberships = membership::Entity::find().filter(of_users).all(db).await?;
     for membership in memberships {
         standings.entry(membership.user_id).or_default().organizations.push(membership.organization_id);
     }
+    for (user_id, grants) in granted(db, user_ids).await? {
+        standings.entry(user_id).or_default().grants = grants;
+    }
+    Ok(standings)
+}
+
+/// What these users hold, in one statement.
+pub async fn granted<C: ConnectionTrait>(db: &C, user_ids: &[Uuid]) -> Result<HashMap<Uuid, Grants>> {
     let granted = grant::Entity::find()
-        .filter(grant::Column::UserId.is_in(ids()))
+        .filter(grant::Column::UserId.is_in(user_ids.iter().copied()))
         .filter(role::Column::Active.eq(true))
         .filter(
             Condition::any()
@@ -104,11 +111,12 @@ pub async fn standings<C: ConnectionTrait>(db: &C, user_ids: &[Uuid]) -> Result<
         .find_also_related(role::Entity)
         .all(db)
         .await?;
+    let mut grants: HashMap<Uuid, Grants> = HashMap::new();
     for (grant, role) in granted {
         let permissions = role.as_ref().map(permissions_of).unwrap_or_default();
-        standings.entry(grant.user_id).or_default().grants.add(permissions, grant.organization_id);
+        grants.entry(grant.user_id).or_default().add(permissions, grant.organization_id);
     }
-    Ok(standings)
+    Ok(grants)
 }
 
 /// What the row gives to its holders.

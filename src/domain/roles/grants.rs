@@ -44,6 +44,7 @@ pub async fn grant(ctx: &Ctx, assignment: Assignment) -> Result<user::Model> {
     if !granted.is_empty() {
         log::record(&txn, ctx, event(EventType::RoleGranted, user_id, organization_id, &granted)).await?;
     }
+    ctx.forget_users(&txn, &[user_id]);
     txn.commit().await?;
     changed(ctx, user_id).await
 }
@@ -74,6 +75,7 @@ pub async fn revoke(ctx: &Ctx, assignment: Assignment) -> Result<user::Model> {
     if !revoked.is_empty() {
         log::record(&txn, ctx, event(EventType::RoleRevoked, user_id, organization_id, &revoked)).await?;
     }
+    ctx.forget_users(&txn, &[user_id]);
     txn.commit().await?;
     changed(ctx, user_id).await
 }
@@ -86,7 +88,6 @@ fn at_role(loss: owners::Owned, codes: &[String]) -> Fault {
 }
 
 async fn changed(ctx: &Ctx, user_id: Uuid) -> Result<user::Model> {
-    ctx.app.live_sessions.forget_users(&[user_id]);
     let found = identity::service::by_ids(ctx, [user_id]).await?.remove(&user_id);
     // Somebody deleted the account since the commit.
     found.ok_or_else(|| Fault::new(ErrorCode::NotFound, &["userId"], NO_SUCH_USER).into())

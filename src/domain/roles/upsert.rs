@@ -214,6 +214,10 @@ async fn write(
         NewEvent::of(EventType::RoleUpserted).on(Kind::Role, role.id).with(data)
     };
     log::record_all(txn, ctx, written.iter().map(event).collect()).await?;
+    // Whoever holds one that was there may do more or less from now on.
+    if written.iter().any(|role| present.contains_key(&role.code_key)) {
+        ctx.forget_everybody(txn);
+    }
     Ok(written.into_iter().map(|role| (role.code_key.clone(), role)).collect())
 }
 

@@ -1,8 +1,8 @@
 //! Ending sessions: by those who are in them, by administrators, and by what happens to an account.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use entity::{refresh_token, session};
+use entity::session;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter,
     sea_query::{Expr, IntoCondition},
@@ -10,6 +10,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
+use super::{legacy_token, refresh_token::RefreshToken, refreshing};
 use crate::{
     authz::Permission,
     bulk,
@@ -37,7 +38,7 @@ pub enum Logout {
 pub async fn logout(ctx: &Ctx, extent: Logout, refresh_token: Option<&str>) -> Result<u64> {
     let (session_id, user_id) = match (refresh_token, ctx.actor.in_person()) {
         (Some(token), _) => match session_of(ctx, token).await? {
-            Some(found) => found,
+            Some(session) => (session.id, session.user_id),
             None => return Ok(0),
         },
         (None, Some(user)) => (user.session_id, user.user_id),
@@ -53,7 +54,7 @@ pub async fn logout(ctx: &Ctx, extent: Logout, refresh_token: Option<&str>) -> R
     let txn = ctx.app.db.begin().await?;
     let ended = end_where(&txn, ctx, which, "logout").await?;
     txn.commit().await?;
-    Ok(forget(ctx, &ended))
+    Ok(ended)
 }
 
 /// Ends sessions of the user: these, or all. Oneself, or whoever is in reach of the caller's `session.end`. `None` is
@@ -89,7 +90,7 @@ pub async fn end_sessions(
     let reason = if caller.user_id == user_id { "logout" } else { "ended by an administrator" };
     let ended = end_where(&txn, ctx, which, reason).await?;
     txn.commit().await?;
-    Ok(forget(ctx, &ended))
+    Ok(ended)
 }
 
 /// Every id must lead to a session of the user; one that is over already may stand there.
@@ -119,22 +120,19 @@ pub async fn end_all(txn: &Txn, ctx: &Ctx, user_ids: &[Uuid], reason: &str) -> R
     Ok(())
 }
 
-/// Ends every session of the user but the caller's own, and says which.
-pub async fn end_others(txn: &Txn, ctx: &Ctx, user_id: Uuid, reason: &str) -> Result<Vec<session::Model>> {
+/// Ends every session of the user but the caller's own.
+pub async fn end_others(txn: &Txn, ctx: &Ctx, user_id: Uuid, reason: &str) -> Result<()> {
     let mut which = Condition::all().add(session::Column::UserId.eq(user_id));
     if let Some(caller) = ctx.actor.in_person() {
         which = which.add(session::Column::Id.ne(caller.session_id));
     }
-    end_where(txn, ctx, which, reason).await
+    end_where(txn, ctx, which, reason).await?;
+    Ok(())
 }
 
-/// Ends the live ones among these sessions. Two statements more for the events, however many sessions there are.
-pub async fn end_where(
-    txn: &Txn,
-    ctx: &Ctx,
-    which: impl IntoCondition,
-    reason: &str,
-) -> Result<Vec<session::Model>> {
+/// Ends the live ones among these sessions, and says how many they were. Two statements more for the events, however many
+/// sessions there are.
+pub async fn end_where(txn: &Txn, ctx: &Ctx, which: impl IntoCondition, reason: &str) -> Result<u64> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::EndedAt, Expr::value(ctx.now()))
         .col_expr(session::Column::EndReason, Expr::value(reason))
@@ -149,27 +147,18 @@ pub async fn end_where(
             .with(json!({ "reason": reason }))
     };
     log::record_all(txn, ctx, ended.iter().map(event).collect()).await?;
-    Ok(ended)
+    let (app, ids): (_, Vec<_>) = (Arc::clone(&ctx.app), ended.iter().map(|session| session.id).collect());
+    txn.forget(move || ids.into_iter().for_each(|id| app.live_sessions.forget(id)));
+    Ok(ended.len() as u64)
 }
 
-/// After the commit: it is felt here at once.
-pub fn forget(ctx: &Ctx, ended: &[session::Model]) -> u64 {
-    for session in ended {
-        ctx.app.live_sessions.forget(session.id);
-    }
-    ended.len() as u64
-}
-
-/// The live session, and its user, that a refresh token in force belongs to.
-async fn session_of(ctx: &Ctx, refresh_token: &str) -> Result<Option<(Uuid, Uuid)>> {
-    let found = refresh_token::Entity::find()
-        .filter(refresh_token::Column::TokenHash.eq(crypto::token_hash(refresh_token)))
-        .filter(refresh_token::Column::UsedAt.is_null())
-        .filter(refresh_token::Column::ExpiresAt.gt(ctx.now()))
-        .filter(session::Column::EndedAt.is_null())
-        .filter(session::Column::ExpiresAt.gt(ctx.now()))
-        .find_also_related(session::Entity)
-        .one(ctx.app.db.read())
-        .await?;
-    Ok(found.and_then(|(_, session)| session).map(|session| (session.id, session.user_id)))
+/// The live session that a refresh token in force belongs to.
+async fn session_of(ctx: &Ctx, refresh_token: &str) -> Result<Option<session::Model>> {
+    let Some(token) = RefreshToken::parse(refresh_token, &ctx.app.vault)? else {
+        return legacy_token::session_of(ctx, refresh_token).await;
+    };
+    let found = session::Entity::find_by_id(token.session_id)
+        .filter(session::Column::RefreshHash.eq(crypto::token_hash(refresh_token)))
+        .filter(refreshing::goes_on(ctx));
+    Ok(found.one(ctx.app.db.read()).await?)
 }

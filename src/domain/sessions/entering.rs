@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{devices, keys, live, refreshing, tokens::TokenPair};
+use super::{devices, keys, live, refresh_token::RefreshToken, refreshing, tokens::TokenPair};
 use crate::{
     authz::{Actor, SignedIn},
     context::Ctx,
+    crypto,
     db::Txn,
     domain::{
         applications,
@@ -133,6 +134,7 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
     let txn = ctx.app.db.begin().await?;
     let Held { user, guessed_at } = hold(&txn, user.id, since).await?;
     applications::service::require_active(&*txn, application_id).await?;
+    let refresh_token = RefreshToken::first(signed_in.session_id, ctx.app.random.as_ref());
     let shown = device_token;
     let device_token = devices::remember(&txn, ctx, &user, application_id, shown).await?;
     let session = session::ActiveModel {
@@ -149,13 +151,19 @@ pub async fn open(ctx: &Ctx, entering: Entering) -> Result<LoggedIn> {
         expires_at: Set(now.plus(lifetimes.session_ttl)),
         ended_at: Set(None),
         end_reason: Set(None),
+        refresh_hash: Set(Some(crypto::token_hash(&refresh_token.encode(&ctx.app.vault)?))),
+        previous_refresh_hash: Set(None),
+        refresh_generation: Set(0),
+        refreshed_at: Set(None),
+        refresh_agent_hash: Set(None),
+        refresh_repeats: Set(0),
     }
     .insert(&*txn)
     .await?;
     if guessed_at {
         passwords::forget_failures(&txn, user.id).await?;
     }
-    let tokens = refreshing::hand_out(&txn, ctx, &signed_in, ctx.new_id(), session.idle_expires_at).await?;
+    let tokens = refreshing::pair(ctx, &session, &signed_in, &refresh_token)?;
     let user = identity::service::note_login(&txn, ctx, user, application_id).await?;
     let started = NewEvent::of(EventType::SessionStarted)
         .on(Kind::Session, session.id)

@@ -46,7 +46,11 @@ pub struct SigningKey {
 
 impl SigningKey {
     fn signs(&self, now: Timestamp) -> bool {
-        self.active_from <= now && self.retired_at.is_none_or(|end| end > now)
+        self.active_from <= now && !self.is_retired(now)
+    }
+
+    fn is_retired(&self, now: Timestamp) -> bool {
+        self.retired_at.is_some_and(|end| end <= now)
     }
 
     fn in_force(&self, now: Timestamp) -> bool {
@@ -73,11 +77,13 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const PUBLISHED_FOR: Duration = Duration::from_secs(30);
 
 impl Keyring {
-    /// The key to sign with at this moment.
+    /// The key to sign with at this moment: the newest whose time has come. Where a clock was set back, it may have come for
+    /// none; then the oldest that is not retired signs, as the one that verifiers know best.
     pub fn signing(&self, now: Timestamp) -> Result<Arc<SigningKey>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let newest = known.signers.iter().rev().find(|key| key.signs(now));
-        newest.cloned().ok_or_else(|| Error::internal("there is no signing key"))
+        let usable = newest.or_else(|| known.signers.iter().find(|key| !key.is_retired(now)));
+        usable.cloned().ok_or_else(|| Error::internal("there is no signing key"))
     }
 
     /// Since when the newest key signs, or from when on it will.

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use entity::{Timestamp, UserStatus, session, user};
 use quick_cache::sync::Cache;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
@@ -42,12 +42,12 @@ impl LiveSessions {
         self.0.remove(&session_id);
     }
 
-    /// The same for all sessions of these users: their state or their grants have changed.
+    /// As [`LiveSessions::forget`], for all sessions of these users: their state or their grants have changed.
     pub fn forget_users(&self, user_ids: &[Uuid]) {
         self.0.retain(|_, entry| entry.user.as_ref().is_none_or(|user| !user_ids.contains(&user.user_id)));
     }
 
-    /// The same for everybody, where naming them would cost more than reading a few sessions anew.
+    /// As [`LiveSessions::forget`], for all sessions.
     pub fn forget_all(&self) {
         self.0.clear();
     }
@@ -96,11 +96,6 @@ async fn load(app: &App, session_id: Uuid, now: Timestamp) -> Result<Option<Sign
 
 /// What the user holds, by all active roles granted to them.
 pub async fn grants_of(app: &App, user_id: Uuid) -> Result<Grants> {
-    grants_in(app.db.read(), user_id).await
-}
-
-/// The same, asked of this connection: a transaction does not wait for a second one.
-pub async fn grants_in<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Grants> {
-    let mut standings = roles::authority::standings(db, &[user_id]).await?;
-    Ok(standings.remove(&user_id).unwrap_or_default().grants)
+    let mut granted = roles::authority::granted(app.db.read(), &[user_id]).await?;
+    Ok(granted.remove(&user_id).unwrap_or_default())
 }

@@ -49,8 +49,9 @@ impl SessionsMutation {
     }
 
     /// Gives new tokens for a refresh token. It works once; the answer brings the next one. A token that comes a second
-    /// time was stolen, by one or the other: it ends the whole session, unless it comes at once and nobody has used the
-    /// next one.
+    /// time was stolen, by one or the other: it ends the whole session. Only the token before the newest is, for a short
+    /// while and from the same user agent, answered with that newest one again: the first answer may have been lost, or two
+    /// tabs have asked at once.
     #[graphql(guard = "Public")]
     async fn refresh_tokens(
         &self,

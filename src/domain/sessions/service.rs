@@ -13,7 +13,7 @@ use super::{
 };
 pub use super::{
     devices::{forget_all as forget_devices, known as known_device},
-    ending::{Logout, end_all, end_others, end_sessions, forget, logout},
+    ending::{Logout, end_all, end_others, end_sessions, logout},
     finders::{by_ids, count_of_users, may_see, of_users},
     refreshing::refresh,
 };

@@ -205,3 +205,51 @@ async fn a_front_end_on_an_allowed_origin_makes_passkeys_and_others_do_not() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_address_in_place_of_a_name_has_no_passkeys_and_says_so() {
+    use entity::{Secret, passkey};
+    use sea_orm::{ActiveModelTrait as _, Set};
+    for (backend, url) in
+        [(Backend::Sqlite, "http://127.0.0.1:4000"), (Backend::Postgres, "http://[::1]:4000")]
+    {
+        let world = World::with(backend, &["--public-url", url]).await;
+        let ada = world.user("ada").await;
+        super::with_app(&world, &ada).await;
+        let unsupported = ["UNSUPPORTED at []"];
+        assert_eq!(start(&ada, "Laptop").await.faults("startPasskeyRegistration"), unsupported);
+        let finished = finish(&ada, &json!("challenge_nothing"), json!({})).await;
+        assert_eq!(finished.faults("finishPasskeyRegistration"), unsupported);
+        for (mutation, input) in [
+            ("startPasskeyLogin", json!({})),
+            ("loginWithPasskey", json!({ "challengeId": "challenge_nothing", "passkey": {} })),
+        ] {
+            let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+            let mark = if mutation == "loginWithPasskey" { "!" } else { "" };
+            let document = format!(
+                "mutation ($input: {kind}{mark}) {{ {mutation}(input: $input) {{ errors {{ code path }} }} }}"
+            );
+            let answer = world.anonymous().run_with(&document, json!({ "input": input })).await;
+            assert_eq!(answer.faults(mutation), unsupported, "{mutation}");
+        }
+        // One that was made while the service had a name does not stand in the way of the other factors.
+        let row = passkey::ActiveModel {
+            id: Set(world.system().new_id()),
+            user_id: Set(world.user_id(&ada).await),
+            name: Set("Laptop".to_owned()),
+            credential_id: Set(Secret::from(vec![7; 16])),
+            counter: Set(0),
+            credential: Set("{}".to_owned()),
+            created_at: Set(world.system().now()),
+            last_used_at: Set(None),
+        };
+        row.insert(world.app.db.owner()).await.expect("a passkey");
+        let document =
+            "mutation ($password: String!) { login(input: { identifier: \"ada\", password: $password }) {
+            challenge { methods passkeyOptions } errors { code } } }";
+        let challenge = world.anonymous().run_with(document, json!({ "password": PASSWORD })).await;
+        let challenge = challenge.ok("/login/challenge");
+        assert_eq!(challenge["methods"], json!(["TOTP", "RECOVERY_CODE", "EMAIL_CODE"]));
+        assert_eq!(challenge["passkeyOptions"], Value::Null);
+    }
+}

@@ -45,6 +45,7 @@ struct Registering {
 
 pub async fn start_registration(ctx: &Ctx, name: &str, proof: Option<&str>) -> Result<Started> {
     let user_id = caller(ctx)?.user_id;
+    webauthn::require_available(ctx)?;
     let name = name.trim().to_owned();
     if name.is_empty() {
         return Err(Fault::required("name", "Give the passkey a name: where is it kept?").into());
@@ -79,6 +80,7 @@ pub async fn finish_registration(
     answer: Json,
 ) -> Result<passkey::Model> {
     let user_id = caller(ctx)?.user_id;
+    webauthn::require_available(ctx)?;
     let answer = Answer::<RegisterPublicKeyCredential>::parse(answer)?;
     let row = challenges::find_own(ctx, ChallengeKind::PasskeyRegistration, challenge_id, user_id).await?;
     challenges::count_try(ctx, &row).await?;

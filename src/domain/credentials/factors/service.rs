@@ -13,6 +13,7 @@ pub use super::{
     signing_in::{PasskeyLogin, log_in, start as start_login},
     standing::{Factors, Method},
     totp::{Enrolled, confirm, disable, enroll, in_force_since, regenerate},
+    webauthn::available as passkeys_available,
 };
 use super::{passkeys, standing, totp};
 use crate::{

@@ -42,6 +42,7 @@ struct Waiting {
 /// With a name the passkeys of that account are offered; without one, whichever the browser finds. A name that is
 /// nobody's is offered passkeys that are nobody's.
 pub async fn start(ctx: &Ctx, identifier: Option<&str>) -> Result<Started> {
+    webauthn::require_available(ctx)?;
     limits::for_source(ctx, &rules::PASSKEY).await?;
     let (whom, offered) = match identifier {
         None => (Whom::Anybody, Vec::new()),
@@ -76,6 +77,7 @@ pub struct PasskeyLogin {
 /// Unknown, wrong and unverified are one answer. The challenge is used up by its first answer, right or wrong.
 pub async fn log_in(ctx: &Ctx, login: PasskeyLogin) -> Result<Entered> {
     let PasskeyLogin { challenge_id, passkey, application_id, device } = login;
+    webauthn::require_available(ctx)?;
     let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;

@@ -6,6 +6,7 @@ use entity::{passkey, recovery_code, totp_secret, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
+use super::webauthn;
 use crate::{context::Ctx, error::Result};
 
 /// What a second factor can be.
@@ -46,7 +47,7 @@ impl Factors {
             return Vec::new();
         }
         let mut methods = vec![Method::Totp];
-        if self.passkeys > 0 {
+        if self.passkeys > 0 && webauthn::available(&ctx.app) {
             methods.push(Method::Passkey);
         }
         if self.recovery_codes > 0 {

@@ -12,6 +12,7 @@ use webauthn_rs::prelude::{
 };
 
 use crate::{
+    app::App,
     context::Ctx,
     error::{Error, ErrorCode, Fault, Result},
 };
@@ -21,11 +22,26 @@ const LARGEST: usize = 32 * 1024;
 
 /// The name by which passkeys know this service: the host of the public URL.
 pub fn host(ctx: &Ctx) -> Option<String> {
-    origin(ctx)?.host_str().map(str::to_owned)
+    origin(&ctx.app)?.host_str().map(str::to_owned)
 }
 
-fn origin(ctx: &Ctx) -> Option<Url> {
-    Url::parse(ctx.app.public_url.as_str()).ok()
+fn origin(app: &App) -> Option<Url> {
+    Url::parse(app.public_url.as_str()).ok()
+}
+
+/// Whether there can be passkeys: they are bound to a name, and an address is none.
+pub fn available(app: &App) -> bool {
+    origin(app).is_some_and(|origin| origin.domain().is_some())
+}
+
+/// Refuses what has to do with passkeys where there can be none.
+pub fn require_available(ctx: &Ctx) -> Result<()> {
+    if available(&ctx.app) { Ok(()) } else { Err(unsupported().into()) }
+}
+
+fn unsupported() -> Fault {
+    let message = "Passkeys need a public URL with a name: they are bound to it, and an address is none.";
+    Fault::new(ErrorCode::Unsupported, &[], message)
 }
 
 fn is_at_or_below(origin: &Url, host: &str) -> bool {
@@ -34,11 +50,9 @@ fn is_at_or_below(origin: &Url, host: &str) -> bool {
 }
 
 fn relying_party(ctx: &Ctx) -> Result<Webauthn> {
-    let unsupported = || {
-        let message = "Passkeys need a public URL with a name: they are bound to it, and an address is none.";
-        Fault::new(ErrorCode::Unsupported, &[], message)
-    };
-    let (host, origin) = host(ctx).zip(origin(ctx)).ok_or_else(unsupported)?;
+    // Asked before webauthn-rs is, which writes an error into the log each time.
+    require_available(ctx)?;
+    let (host, origin) = host(ctx).zip(origin(&ctx.app)).ok_or_else(unsupported)?;
     let builder = WebauthnBuilder::new(&host, &origin).map_err(|_| unsupported())?;
     // A browser offers the passkeys of our name to pages below that name alone; of those, to which we allow it.
     let others = ctx.app.config.server.allowed_origins.iter();

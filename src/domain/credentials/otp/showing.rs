@@ -81,8 +81,8 @@ async fn step_up(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<Stri
         .filter(session::Column::Id.eq(me.session_id))
         .exec(&*txn)
         .await?;
+    ctx.forget_users(&txn, &[me.user_id]);
     txn.commit().await?;
-    ctx.app.live_sessions.forget(me.session_id);
     Ok(proof)
 }
 

@@ -42,12 +42,11 @@ pub async fn change_password(ctx: &Ctx, change: NewPassword) -> Result<user::Mod
     if !passwords::replace(&txn, ctx, me.user_id, &old, hash).await? {
         return Err(wrong().into());
     }
-    let ended = sessions::end_others(&txn, ctx, me.user_id, "password_changed").await?;
+    sessions::end_others(&txn, ctx, me.user_id, "password_changed").await?;
     sessions::forget_devices(&txn, me.user_id).await?;
     let event = NewEvent::of(EventType::PasswordChanged).on(Kind::User, me.user_id);
     log::record(&txn, ctx, event).await?;
     super::tell(&txn, ctx, &user, me.application_id).await?;
     txn.commit().await?;
-    sessions::forget(ctx, &ended);
     Ok(user)
 }

@@ -54,14 +54,12 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     undoing::undo_young(&txn, ctx, &user).await?;
     sessions::end_all(&txn, ctx, &[user.id], "password_reset").await?;
     sessions::forget_devices(&txn, user.id).await?;
-    api_keys::revoke_all(&txn, ctx, user.id).await?;
+    api_keys::revoke_all(&txn, ctx, &[user.id], "password_reset").await?;
     let event = NewEvent::of(EventType::PasswordReset).on(Kind::User, user.id);
     log::record(&txn, ctx, event).await?;
     super::tell(&txn, ctx, &user, spent.application_id).await?;
     txn.commit().await?;
     sessions::forget_guesses(ctx, &user).await?;
-    ctx.app.live_sessions.forget_users(&[user.id]);
-    ctx.app.live_keys.forget_users(&[user.id]);
     Ok(user)
 }
 

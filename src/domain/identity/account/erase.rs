@@ -60,8 +60,8 @@ pub async fn delete_user(ctx: &Ctx, user_id: Option<Uuid>, proof: Option<&str>) 
     if !losses.is_empty() {
         return Err(Error::Faults(losses.iter().map(|loss| loss.last_owner(&["userId"])).collect()));
     }
+    ctx.forget_users(&txn, &[id]);
     txn.commit().await?;
-    ctx.app.live_sessions.forget_users(&[id]);
     Ok(id)
 }
 

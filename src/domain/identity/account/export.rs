@@ -28,9 +28,7 @@ const MOST_ROWS: u64 = 10_000;
 const AT_ONCE: usize = 1_000;
 
 pub async fn export_my_data(ctx: &Ctx, proof: Option<&str>) -> Result<Json> {
-    let Some(id) = ctx.actor.user_id() else {
-        return Err(Error::forbidden());
-    };
+    let id = ctx.actor.in_person().ok_or_else(Error::forbidden)?.user_id;
     let confirmed = proofs::require(ctx, proof).await?;
     let txn = ctx.app.db.begin().await?;
     confirmed.spend(&txn, ctx).await?;

@@ -9,7 +9,7 @@ use crate::{
     graphql::{
         ContextExt,
         errors::{UserError, payload},
-        guard::{InPerson, Public, SignedIn},
+        guard::{InPerson, Public},
         scalars::{EmailAddress, Json, Locale, PhoneNumber, Url},
     },
     ids::{self, Kind},
@@ -34,7 +34,7 @@ impl AccountMutation {
     }
 
     /// Changes what you say about yourself: only what is given; null clears.
-    #[graphql(guard = "SignedIn")]
+    #[graphql(guard = "InPerson")]
     async fn update_profile(
         &self,
         ctx: &Context<'_>,

@@ -27,9 +27,7 @@ pub struct Profile {
 }
 
 pub async fn update_profile(ctx: &Ctx, profile: Profile) -> Result<user::Model> {
-    let Some(id) = ctx.actor.user_id() else {
-        return Err(Error::forbidden());
-    };
+    let id = ctx.actor.in_person().ok_or_else(Error::forbidden)?.user_id;
     check(&profile)?;
     let txn = ctx.app.db.begin().await?;
     let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");

@@ -12,6 +12,7 @@ use crate::{
     context::Ctx,
     db::Txn,
     domain::{
+        api_keys,
         credentials::codes,
         events::log::{self, EventType, NewEvent},
         roles::{authority, owners},
@@ -81,9 +82,7 @@ pub async fn apply(
     for user in users.values_mut().filter(|user| changing.contains(&user.id)) {
         (user.status, user.updated_at) = (change.status(), now);
     }
-    let done = run.end(txn, ids.iter().filter_map(|id| users.get(id).cloned()).collect()).await?;
-    ctx.app.live_sessions.forget_users(&changing);
-    Ok(done)
+    run.end(txn, ids.iter().filter_map(|id| users.get(id).cloned()).collect()).await
 }
 
 fn refusal(
@@ -122,9 +121,11 @@ async fn write(txn: &Txn, ctx: &Ctx, change: Change, ids: &[Uuid]) -> Result<()>
         .exec(&**txn)
         .await?;
     // When closing, what is open ends. When opening, what a login may have begun while the account was being closed:
-    // otherwise it would come alive now.
+    // otherwise it would come alive now. So would the keys, where an instance of the previous version closed it.
     sessions::service::end_all(txn, ctx, ids, "deactivated").await?;
+    api_keys::service::revoke_all(txn, ctx, ids, "deactivated").await?;
     codes::end_all(txn, ctx, ids).await?;
+    ctx.forget_users(txn, ids);
     let event = |id: &Uuid| NewEvent::of(change.event()).on(Kind::User, *id);
     log::record_all(txn, ctx, ids.iter().map(event).collect()).await
 }

@@ -102,9 +102,9 @@ pub async fn update(ctx: &Ctx, run: Run, changes: Vec<UserChange>) -> Result<Vec
     if run == Run::Dry {
         return Ok(Vec::new());
     }
-    txn.commit().await?;
     let touched: Vec<_> = moved.users.into_iter().chain(regranted).collect();
-    ctx.app.live_sessions.forget_users(&touched);
+    ctx.forget_users(&txn, &touched);
+    txn.commit().await?;
     let mut users: HashMap<_, _> = items.into_iter().map(|item| (item.user.id, item.user)).collect();
     users.extend(edits.into_rows());
     Ok(order.iter().filter_map(|id| users.get(id).cloned()).collect())

@@ -147,7 +147,7 @@ fn role_ids(row: &invitation::Model) -> Result<Vec<Uuid>> {
 pub async fn accept(ctx: &Ctx, token: &str) -> Result<membership::Model> {
     let found = finders::by_token(ctx, token).await?;
     let seen = found.ok_or_else(|| refusal(ErrorCode::WrongCode))?;
-    let user_id = ctx.actor.user_id().ok_or_else(Error::forbidden)?;
+    let user_id = ctx.actor.in_person().ok_or_else(Error::forbidden)?.user_id;
     let txn = ctx.app.db.begin().await?;
     let (_, org) = joining::hold(&txn, seen.organization_id, &[user_id]).await?;
     let me = user::Entity::find_by_id(user_id).one(&*txn).await?;
@@ -163,7 +163,6 @@ pub async fn accept(ctx: &Ctx, token: &str) -> Result<membership::Model> {
     }
     let joined = take_up(&txn, ctx, &seen, user_id).await?.map_err(refusal)?;
     txn.commit().await?;
-    ctx.app.live_sessions.forget_users(&[user_id]);
     Ok(joined)
 }
 
