@@ -18,12 +18,16 @@ const PLANTED: &str = "planted by mallory";
 const NEW: &str = "quartz meadow violin";
 const NUMBER: &str = "+49301234567";
 
-/// The registration of somebody who has chosen more than a password; and its token.
+/// The token of a registration with a number.
 async fn register(world: &World, name: &str, email: &str, password: &str) -> String {
+    register_into(world, name, email, password, Value::Null).await
+}
+
+/// That of somebody who wants to join an organisation as well.
+async fn register_into(world: &World, name: &str, email: &str, password: &str, org_code: Value) -> String {
     let document = "mutation ($input: RegisterUserInput!) { registerUser(input: $input) {
         delivery { destination } registrationToken errors { code path } } }";
-    let input =
-        json!({ "userName": name, "email": email, "password": password, "phone": NUMBER, "orgCode": "open" });
+    let input = json!({ "userName": name, "email": email, "password": password, "phone": NUMBER, "orgCode": org_code });
     let answer = world.anonymous().run_with(document, json!({ "input": input })).await;
     assert_eq!(answer.faults("registerUser"), NONE);
     answer.ok("/registerUser/registrationToken").as_str().expect("a token").to_owned()
@@ -52,7 +56,7 @@ async fn refuses(world: &World, identifier: &str, password: &str) {
 async fn what_a_stranger_planted_dies_when_the_owner_proves_the_mailbox() {
     for world in World::each().await {
         open_world(&world).await;
-        register(&world, "mallory", "ada@example.org", PLANTED).await;
+        register_into(&world, "mallory", "ada@example.org", PLANTED, json!("open")).await;
         let (token, code) = world.verification_of("ada@example.org").await;
         let input = match world.backend {
             crate::support::Backend::Sqlite => json!({ "token": token }),
@@ -87,7 +91,8 @@ async fn whoever_shows_the_registrations_token_or_its_password_keeps_what_they_c
         open_world(&world).await;
         let mut inputs = Vec::new();
         for name in ["ada", "bob", "eva"] {
-            let shown = register(&world, name, &format!("{name}@example.org"), PASSWORD).await;
+            let email = format!("{name}@example.org");
+            let shown = register_into(&world, name, &email, PASSWORD, json!("open")).await;
             let (token, code) = world.verification_of(&format!("{name}@example.org")).await;
             inputs.push(match name {
                 "ada" => json!({ "token": token, "registrationToken": shown }),
@@ -186,7 +191,8 @@ async fn the_registrations_token_tells_nothing_and_is_stored_as_a_hash() {
         let document = "mutation ($input: RegisterUserInput!) { registerUser(input: $input) {
             delivery { destination } registrationToken errors { code path } } }";
         let input = json!({ "userName": "other", "email": "vera@example.org", "password": PASSWORD });
-        let work = world.anonymous().run_with(document, json!({ "input": input }));
+        let anonymous = world.anonymous();
+        let work = anonymous.run_with(document, json!({ "input": input }));
         let (again, as_many) = world.statements(work).await;
         assert_eq!(statements, as_many);
         let (first, second) =

@@ -82,8 +82,8 @@ async fn a_changed_address_is_confirmed_with_the_button_alone_and_the_page_names
 async fn a_link_from_a_stranger_cannot_put_anything_into_the_page() {
     for world in World::each().await {
         for path in ["verify", "reset", "invitation"] {
-            let page = world.anonymous().get(&format!("/{path}?token=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E"));
-            let page = page.await;
+            let hostile = format!("/{path}?token=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E");
+            let page = world.anonymous().get(&hostile).await;
             assert!(!page.text.contains("<script"), "{}", page.text);
             let policy = page.headers["content-security-policy"].to_str().expect("a header");
             assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
@@ -128,7 +128,10 @@ async fn every_page_says_whose_it_is_and_how_to_go_on() {
             for part in ["<html lang=\"en\">", "<h1>", "Denizen", "href=\"http://denizen.test\"", "<main>"] {
                 assert!(page.text.contains(part), "{part} in {}", page.text);
             }
-            assert!(page.text.contains(":root{color-scheme:light dark"), "on the whole page, not the body alone");
+            assert!(
+                page.text.contains(":root{color-scheme:light dark"),
+                "on the whole page, not the body alone"
+            );
         }
     }
 }

@@ -18,10 +18,8 @@ use crate::{
 };
 
 /// What whoever proves the mailbox says of the registration.
-#[derive(Default)]
 pub enum Confirmation {
     /// Nothing: then what was chosen there is dropped.
-    #[default]
     None,
     /// That it was their own: one of these is right.
     Shown { registration_token: Option<String>, password: Option<String> },

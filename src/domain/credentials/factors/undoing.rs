@@ -67,6 +67,7 @@ async fn drop_number(txn: &Txn, ctx: &Ctx, user_id: Uuid) -> Result<bool> {
         .col_expr(user::Column::PhoneKey, Expr::value(None::<String>))
         .col_expr(user::Column::PhoneVerifiedAt, Expr::value(None::<Timestamp>))
         .col_expr(user::Column::PhoneProvedAt, Expr::value(None::<Timestamp>))
+        .col_expr(user::Column::UpdatedAt, Expr::value(ctx.now()))
         .filter(user::Column::Id.eq(user_id))
         .filter(user::Column::PhoneKey.is_not_null())
         .filter(user::Column::EmailVerifiedAt.is_not_null())
