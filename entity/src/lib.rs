@@ -55,6 +55,8 @@ pub mod recovery_code;
 pub mod refresh_token;
 /// Which application knows which person.
 pub mod registration;
+/// What shows who chose the password of a registration.
+pub mod registration_token;
 /// Roles and their permissions.
 pub mod role;
 /// Sessions: one login on one device.

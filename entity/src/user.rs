@@ -60,6 +60,9 @@ pub struct Model {
     pub phone_key: Option<String>,
     /// `None` while the number is only claimed.
     pub phone_verified_at: Option<Timestamp>,
+    /// `None` while only an organisation's administrator vouches for the number: it is in force, and gives way to whoever
+    /// proves it. Set by the proof of the number, or by the word of the platform's administrators.
+    pub phone_proved_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub last_login_at: Option<Timestamp>,

@@ -11,6 +11,8 @@ mod m20261121_6_api_keys;
 mod m20261121_8_factors;
 mod m20261121_9_proved;
 mod m20261127_14_beside;
+mod m20261130_16_registration_tokens;
+mod m20261130_17_proved_numbers;
 mod m20261130_18_dispatches;
 mod m20261130_19_code_askers;
 mod m20261130_20_refresh;
@@ -48,6 +50,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_12_failures::Failures),
             Box::new(m20261121_13_code_failures::CodeFailures),
             Box::new(m20261127_14_beside::Beside),
+            Box::new(m20261130_16_registration_tokens::RegistrationTokens),
+            Box::new(m20261130_17_proved_numbers::ProvedNumbers),
             Box::new(m20261130_18_dispatches::Dispatches),
             Box::new(m20261130_19_code_askers::CodeAskers),
             Box::new(m20261130_20_refresh::Refresh),

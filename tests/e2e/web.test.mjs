@@ -127,6 +127,39 @@ test('on a narrow screen: confirm by the link, be invited, accept, invite others
   await close();
 });
 
+test('a link that is opened elsewhere asks for the password, or for a new one', async () => {
+  const { page: here, close: closeHere } = await visit({ width: 400, height: 800 });
+  for (const name of ['finn', 'gwen']) await signUp(here, name);
+  await closeHere();
+
+  const { page, seen, close } = await visit({ width: 400, height: 800 });
+  await page.goto(await linkTo('finn@example.org', 'verify'));
+  await page.getByLabel('Password', { exact: true }).fill('not the password');
+  await page.getByRole('button', { name: 'Confirm my address' }).click();
+  await page.locator('.field .problem').waitFor();
+  await picture(page, 'verify');
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByRole('button', { name: 'Confirm my address' }).click();
+  await page.getByText('Your address is confirmed').waitFor();
+  await logIn(page, 'finn');
+  await page.getByText('finn@example.org').waitFor();
+  await page.getByRole('button', { name: 'Log out' }).click();
+
+  await page.goto(await linkTo('gwen@example.org', 'verify'));
+  await page.getByLabel('New password').fill('12345678');
+  await page.getByRole('button', { name: 'Set this password and confirm' }).click();
+  await page.locator('.field .problem').waitFor();
+  await page.getByLabel('New password').fill('four-Blue-otters-12-dive');
+  await page.getByRole('button', { name: 'Set this password and confirm' }).click();
+  await page.getByText('Your address is confirmed').waitFor();
+  await logIn(page, 'gwen');
+  await page.getByRole('alert').waitFor();
+  await logIn(page, 'gwen', 'four-Blue-otters-12-dive');
+  await page.getByText('gwen@example.org').waitFor();
+  assert.deepEqual(seen.problems, []);
+  await close();
+});
+
 test('a forgotten password: ask for a link, choose a new one, log in with it', async () => {
   const { page, seen, close } = await visit({ width: 400, height: 800, colorScheme: 'dark' });
   await page.goto(origin);

@@ -17,7 +17,7 @@ async fn set(client: &Client, mutation: &str, users: &[String], dry_run: Option<
     client.run_with(&document, json!({ "input": { "userIds": users, "dryRun": dry_run } })).await
 }
 
-async fn deactivate(client: &Client, users: &[String]) -> Answer {
+pub async fn deactivate(client: &Client, users: &[String]) -> Answer {
     set(client, "deactivateUsers", users, None).await
 }
 

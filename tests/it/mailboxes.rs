@@ -64,9 +64,10 @@ async fn an_attempt_under_the_same_name_leaves_the_first_alone() {
         };
         assert!(mails.iter().any(told), "a mail says when and from where");
         let verified = if world.backend == crate::support::Backend::Sqlite {
-            world.verify_by_token(&own).await
+            world.verify(json!({ "token": own, "password": "the words of ada herself" })).await
         } else {
-            world.verify_by_code("ada", &own_code).await
+            let password = "the words of ada herself";
+            world.verify(json!({ "userName": "ada", "code": own_code, "password": password })).await
         };
         assert_eq!(verified.ok("/verifyUser/user/userName"), "ada");
         assert_eq!(world.verify_by_token(&planted).await.faults("verifyUser"), ["WRONG_CODE at [token]"]);

@@ -16,7 +16,7 @@ mod upsert;
 
 const NONE: [&str; 0] = [];
 
-async fn upsert(client: &Client, organizations: Value) -> Answer {
+pub async fn upsert(client: &Client, organizations: Value) -> Answer {
     let document =
         "mutation ($list: [OrganizationInput!]!) { upsertOrganizations(input: { organizations: $list }) {
         organizations { id code name description active listed selfRegistration createdAt updatedAt }

@@ -8,19 +8,19 @@ use crate::{
     support::{Answer, Client, PASSWORD, World},
 };
 
-const NUMBER: &str = "+49301234567";
+pub const NUMBER: &str = "+49301234567";
 
-async fn change(client: &Client, to: &str) -> Answer {
+pub async fn change(client: &Client, to: &str) -> Answer {
     let document = "mutation ($input: ChangePhoneInput!) { changePhone(input: $input) {
         delivery { channel destination } errors { code message path } } }";
     client.run_with(document, json!({ "input": { "newPhone": to, "password": PASSWORD } })).await
 }
 
-fn shown(code: &str) -> Value {
+pub fn shown(code: &str) -> Value {
     json!({ "purpose": "VERIFY_PHONE", "identifier": "0049 30 1234567", "code": code })
 }
 
-async fn phone_of(client: &Client) -> (Value, Value) {
+pub async fn phone_of(client: &Client) -> (Value, Value) {
     let me = client.run("{ me { phone phoneVerified } }").await.ok("/me");
     (me["phone"].clone(), me["phoneVerified"].clone())
 }

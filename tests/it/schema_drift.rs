@@ -79,6 +79,7 @@ fn described_by_entities(backend: DbBackend) -> Schema {
         columns_of::<entity::recovery_code::Entity>(backend),
         columns_of::<entity::refresh_token::Entity>(backend),
         columns_of::<entity::registration::Entity>(backend),
+        columns_of::<entity::registration_token::Entity>(backend),
         columns_of::<entity::role::Entity>(backend),
         columns_of::<entity::session::Entity>(backend),
         columns_of::<entity::signing_key::Entity>(backend),

@@ -326,6 +326,18 @@ async fn count_try(txn: &Txn, code_id: Uuid, whose: Tries) -> Result<bool> {
     Ok(counted.rows_affected > 0)
 }
 
+/// The code was right, and what else was needed was not: that was no wrong code.
+pub async fn give_back_try(ctx: &Ctx, code_id: Uuid) -> Result<()> {
+    let txn = ctx.app.db.begin().await?;
+    code::Entity::update_many()
+        .col_expr(code::Column::Attempts, Expr::col(code::Column::Attempts).sub(1))
+        .filter(code::Column::Id.eq(code_id))
+        .filter(code::Column::Attempts.gt(0))
+        .exec(&*txn)
+        .await?;
+    txn.commit().await
+}
+
 /// Whether a code that is `right` proves anything after those that were wrong before it. A wrong one counts, a right one
 /// ends the count. The row of the code is held: one guess after the other.
 async fn is_worth(txn: &Txn, ctx: &Ctx, user_id: Uuid, purpose: CodePurpose, right: bool) -> Result<bool> {

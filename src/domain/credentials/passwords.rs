@@ -44,6 +44,12 @@ pub async fn set_first(txn: &Txn, ctx: &Ctx, hashes: Vec<(Uuid, Secret)>) -> Res
     Ok(())
 }
 
+/// There is no password any more.
+pub async fn remove(txn: &Txn, user_id: Uuid) -> Result<()> {
+    password::Entity::delete_by_id(user_id).exec(&**txn).await?;
+    failures::end_all(txn, user_id).await
+}
+
 /// Replaces this very hash, if it is still the one: whoever proved the old password while another was set comes too late.
 pub async fn replace(txn: &Txn, ctx: &Ctx, user_id: Uuid, old: &Secret, new: Secret) -> Result<bool> {
     let replaced = password::Entity::update_many()

@@ -27,6 +27,7 @@ pub fn account(ctx: &Ctx, user_name: String) -> user::Model {
         phone: None,
         phone_key: None,
         phone_verified_at: None,
+        phone_proved_at: None,
         created_at: now,
         updated_at: now,
         last_login_at: None,

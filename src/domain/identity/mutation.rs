@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 
 use super::{
-    service::{self, Proof},
+    service::{self, Confirmation, Proof, Registered, Verified},
     types::User,
 };
 use crate::{
@@ -31,12 +31,15 @@ impl IdentityMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who registers.")] input: RegisterUserInput,
     ) -> Result<Option<RegisterUserPayload>> {
-        let (delivery, errors) = payload(service::register(ctx.ctx()?, input.into()).await)?;
-        Ok(Some(RegisterUserPayload { delivery: delivery.map(Delivery::from), errors }))
+        let (registered, errors) = payload(service::register(ctx.ctx()?, input.into()).await)?;
+        let (delivery, registration_token) =
+            registered.map(|Registered { delivery, token }| (Delivery::from(delivery), token)).unzip();
+        Ok(Some(RegisterUserPayload { delivery, registration_token, errors }))
     }
 
     /// Opens several accounts at once, all of them or none: ten at most for whoever is not signed in, else a hundred. As
-    /// with `registerUser`, the answer does not tell whose address is known.
+    /// with `registerUser`, the answer does not tell whose address is known. There is no `registrationToken` here: each is
+    /// confirmed with its password.
     #[graphql(guard = "Public")]
     async fn register_users(
         &self,
@@ -50,7 +53,9 @@ impl IdentityMutation {
         Ok(Some(RegisterUsersPayload { deliveries: deliveries.collect(), errors }))
     }
 
-    /// Proves the address with what the mail brought, and activates the account.
+    /// Proves the address with what the mail brought, and activates the account. It does not prove who chose the password:
+    /// what was chosen at the registration (password, number, organisations to join) stays if the `registrationToken` or the
+    /// password of that registration is shown. Otherwise it is dropped, and `passwordToken` sets a password.
     #[graphql(guard = "Public")]
     async fn verify_user(
         &self,
@@ -58,11 +63,14 @@ impl IdentityMutation {
         #[graphql(desc = "The token of the link, or the user name and the code.")] input: VerifyUserInput,
     ) -> Result<Option<VerifyUserPayload>> {
         let outcome = match input.into_proof() {
-            Ok(proof) => service::verify(ctx.ctx()?, proof).await,
+            Ok((proof, confirmation)) => service::verify(ctx.ctx()?, proof, confirmation).await,
             Err(fault) => Err(Error::from(fault)),
         };
-        let (user, errors) = payload(outcome)?;
-        Ok(Some(VerifyUserPayload { user: User::themselves(ctx, user).await?, errors }))
+        let (verified, errors) = payload(outcome)?;
+        let (user, password_token) =
+            verified.map(|Verified { user, password_token }| (user, password_token)).unzip();
+        let user = User::themselves(ctx, user).await?;
+        Ok(Some(VerifyUserPayload { user, password_token: password_token.flatten(), errors }))
     }
 }
 
@@ -73,7 +81,7 @@ pub struct RegisterUserInput {
     user_name: Option<String>,
     /// The address to prove.
     email: Option<EmailAddress>,
-    /// A phone number in the international form. It counts once a code that is sent there is proved.
+    /// A phone number in the international form. It counts once you are logged in and show a code that was sent there.
     phone: Option<PhoneNumber>,
     /// 8 characters or more, 72 bytes at most; common ones are refused.
     password: String,
@@ -136,6 +144,9 @@ impl From<RegisterUserInput> for service::Registration {
 pub struct RegisterUserPayload {
     /// What was sent, and where.
     delivery: Option<Delivery>,
+    /// Keep it until the address is proved: shown to `verifyUser`, it tells that the registration was yours, and what you chose
+    /// here stays. It is given whether or not the address is known.
+    registration_token: Option<String>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }
@@ -191,7 +202,8 @@ pub enum NotificationChannel {
     Sms,
 }
 
-/// The token of the link, or the user name together with the code.
+/// The token of the link, or the user name together with the code; and what shows that the registration was one's own. A
+/// wrong one of these uses up neither the token nor the code. At the proof of a changed address they mean nothing.
 #[derive(InputObject)]
 pub struct VerifyUserInput {
     /// What stands behind `token=` in the mailed link.
@@ -200,12 +212,16 @@ pub struct VerifyUserInput {
     user_name: Option<String>,
     /// The six digits of the mail.
     code: Option<String>,
+    /// What `registerUser` answered.
+    registration_token: Option<String>,
+    /// Or the password that was chosen at the registration.
+    password: Option<String>,
 }
 
 impl VerifyUserInput {
-    fn into_proof(self) -> std::result::Result<Proof, Fault> {
-        let Self { token, user_name, code } = self;
-        match (token, user_name, code) {
+    fn into_proof(self) -> std::result::Result<(Proof, Confirmation), Fault> {
+        let Self { token, user_name, code, registration_token, password } = self;
+        let proof = match (token, user_name, code) {
             (Some(token), None, None) => Ok(Proof::Token(token)),
             (None, Some(user_name), Some(code)) => Ok(Proof::Code { user_name, code }),
             (None, None, Some(_)) => {
@@ -220,7 +236,8 @@ impl VerifyUserInput {
             (Some(_), ..) => {
                 Err(Fault::invalid("token", "Give the token, or the user name and the code, not both."))
             }
-        }
+        };
+        Ok((proof?, Confirmation::Shown { registration_token, password }))
     }
 }
 
@@ -229,6 +246,9 @@ impl VerifyUserInput {
 pub struct VerifyUserPayload {
     /// The user, active now, as they see themselves.
     user: Option<Afresh<User>>,
+    /// Where the password was dropped, because nothing showed who chose it: `resetPassword` takes this for an hour, in place
+    /// of a mailed token. Null where it stayed.
+    password_token: Option<String>,
     /// What to mend; empty on success.
     errors: Vec<UserError>,
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     names::{self, Email},
-    write,
+    write::{self, Secrets},
 };
 use crate::{
     clock,
@@ -54,13 +54,25 @@ pub struct Delivery {
 /// How long to wait before asking for another mail.
 pub const RETRY_AFTER: Duration = Duration::from_mins(1);
 
-pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Delivery> {
+/// What whoever registered is told: as much for a known address as for a new one.
+pub struct Registered {
+    pub delivery: Delivery,
+    /// With it, the proof of the address keeps what was chosen here.
+    pub token: String,
+}
+
+pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Registered> {
     let judged = one(judge_all(ctx, vec![registration]).await?)?.map_err(Error::Faults)?;
     limits::for_source(ctx, &rules::REGISTER_SOURCE).await?;
-    let hash = ctx.app.hasher.hash(&judged.registration.password, ctx.app.random.as_ref()).await?;
-    let written = write::all(ctx, &[(judged, hash)]).await;
+    let random = ctx.app.random.as_ref();
+    let password = ctx.app.hasher.hash(&judged.registration.password, random).await?;
+    let token = crypto::new_token(random);
+    let secrets = Secrets { password, token: Some(crypto::token_hash(&token)) };
+    let written = write::all(ctx, &[(judged, secrets)]).await;
     let written = written.map_err(|error| error.on_conflict("users.user_name_key", taken()))?;
-    one(written.map_err(|refused| Error::Faults(refused.into_iter().map(|(_, fault)| fault).collect()))?)
+    let written =
+        written.map_err(|refused| Error::Faults(refused.into_iter().map(|(_, fault)| fault).collect()))?;
+    Ok(Registered { delivery: one(written)?, token })
 }
 
 fn one<T>(all: Vec<T>) -> Result<T> {

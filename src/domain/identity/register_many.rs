@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     names,
     register::{self, Delivery, Judged, Registration},
-    write::{self, Refused},
+    write::{self, Refused, Secrets},
 };
 use crate::{
     bulk,
@@ -29,8 +29,9 @@ pub async fn register_many(ctx: &Ctx, registrations: Vec<Registration>) -> Resul
     let mut items = Vec::with_capacity(judged.len());
     for item in judged {
         // One after the other: a bulk call takes one place in the hashing pool, like everybody else.
-        let hash = ctx.app.hasher.hash(&item.registration.password, ctx.app.random.as_ref()).await?;
-        items.push((item, hash));
+        let password = ctx.app.hasher.hash(&item.registration.password, ctx.app.random.as_ref()).await?;
+        // The answer has no place for tokens: these are confirmed with their passwords.
+        items.push((item, Secrets { password, token: None }));
     }
     let message = "Somebody took one of these user names at the same moment: try again.";
     let same_time = || Fault::new(ErrorCode::Conflict, &["users"], message);

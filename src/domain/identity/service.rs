@@ -12,16 +12,19 @@ use super::names;
 pub use super::{
     acquaintance::{Seen, seen_through},
     bootstrap::{NewAdmin, create_super_admin, ensure_super_admin, good_enough},
+    confirmation::Confirmation,
     discarding::sweep as sweep_attempts,
     extension::make_extension_user,
     finders::{
         UserBy, UserFilter, UserOrder, UserOrderField, by_ids, by_user_names, count, find, list, look_up,
         visible_among,
     },
+    introduction::{Introduction, introduce},
     looking::{Look, Person},
-    register::{Delivery, RETRY_AFTER, Registration, register},
+    register::{Delivery, RETRY_AFTER, Registered, Registration, register},
     register_many::register_many,
-    verify::{Proof, prove_mailbox, refusal, verify},
+    verify::{Proof, Verified, refusal, verify},
+    vouched::prove,
 };
 use crate::{context::Ctx, db::Txn, error::Result};
 

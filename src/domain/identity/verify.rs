@@ -1,21 +1,31 @@
-//! Verifying: the proof of the mailbox makes the account active, and ends whatever else was planted on the address.
+//! Verifying: the proof of the mailbox makes the account active, and ends whatever else was planted on the address. It does not
+//! tell who chose the password of the registration: that is [`confirmation`]'s.
 
-use entity::{CodePurpose, Timestamp, UserStatus, one_time_code, user};
+use std::time::Duration;
+
+use entity::{CodePurpose, UserStatus, one_time_code, registration_token, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Set, sea_query::Expr,
+    QueryOrder, QuerySelect, QueryTrait, Set,
 };
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{account, discarding::discard, names};
+use super::{
+    account,
+    confirmation::{self, Confirmation, Outcome},
+    discarding::discard,
+    names, vouched,
+};
 use crate::{
     context::Ctx,
     db::Txn,
     domain::{
         credentials::{
-            codes::{self, Spent},
+            codes::{self, NewLink, Spent},
             guessing,
             otp::OtpPurpose,
+            passwords,
         },
         events::log::{self, EventType, NewEvent},
         notifications::{
@@ -42,19 +52,51 @@ pub enum Proof {
     },
 }
 
-const PURPOSES: [CodePurpose; 2] = [CodePurpose::VerifyEmail, CodePurpose::ChangeEmail];
+pub(super) const PURPOSES: [CodePurpose; 2] = [CodePurpose::VerifyEmail, CodePurpose::ChangeEmail];
 
-pub async fn verify(ctx: &Ctx, proof: Proof) -> Result<user::Model> {
+/// The account, active now.
+pub struct Verified {
+    pub user: user::Model,
+    /// Where the password was dropped: what sets another, as a mailed token does.
+    pub password_token: Option<String>,
+}
+
+/// How long the token to set a password in place of a dropped one is good for.
+const PASSWORD_TOKEN_TTL: Duration = Duration::from_hours(1);
+
+/// A confirmation that is wrong uses up neither the token nor the code.
+pub async fn verify(ctx: &Ctx, proof: Proof, confirmation: Confirmation) -> Result<Verified> {
     let (row, field) = match proof {
         Proof::Token(token) => (codes::find_token(ctx, &PURPOSES, &token).await?, "token"),
         Proof::Code { user_name, code } => (Ok(right_code(ctx, &user_name, &code).await?), "code"),
         Proof::Otp { identifier, code } => (Ok(guessed(ctx, &identifier, &code).await?), "code"),
     };
     let row = row.map_err(|code| refusal(code, field))?;
+    if row.purpose == CodePurpose::ChangeEmail {
+        // Nothing was chosen here: the account has its password.
+        let (txn, spent) = spend(ctx, row, field).await?;
+        let user = account::service::apply_email(txn, ctx, spent, field).await?;
+        return Ok(Verified { user, password_token: None });
+    }
+    let outcome = match confirmation::judge(ctx, &row, confirmation, field).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            if field == "code" {
+                codes::give_back_try(ctx, row.id).await?;
+            }
+            return Err(error);
+        }
+    };
+    let (txn, spent) = spend(ctx, row, field).await?;
+    finish(txn, ctx, spent, outcome, field).await
+}
+
+/// Uses up the code, in the transaction of what it proves.
+async fn spend(ctx: &Ctx, row: one_time_code::Model, field: &str) -> Result<(Txn, Spent)> {
     let txn = ctx.app.db.begin().await?;
     lock(&txn, ctx, &row).await?;
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
-    finish(txn, ctx, spent, field).await
+    Ok((txn, spent))
 }
 
 /// So many attempts that wait for one name are tried; the others have their links.
@@ -144,10 +186,7 @@ pub fn refusal(code: ErrorCode, field: &str) -> Fault {
     Fault::new(code, &[field], message)
 }
 
-async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::Model> {
-    if spent.purpose == CodePurpose::ChangeEmail {
-        return account::service::apply_email(txn, ctx, spent, field).await;
-    }
+async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, outcome: Outcome, field: &str) -> Result<Verified> {
     let found = user::Entity::find_by_id(spent.user_id).one(&*txn).await?;
     // The proof is of the address that the account has now, not of one that it had.
     let same = |user: &user::Model| user.email_key.as_ref() == Some(&spent.target);
@@ -155,10 +194,23 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
     let pending = pending.ok_or_else(|| refusal(ErrorCode::AlreadyUsed, field))?;
     let others = Condition::all().add(user::Column::EmailKey.eq(&spent.target));
     discard(&txn, others.add(user::Column::Id.ne(pending.id))).await?;
-    displace(&txn, ctx, &spent.target, pending.id).await?;
+    vouched::displace_mailbox(&txn, ctx, &spent.target, pending.id).await?;
+    let user = activate(&txn, ctx, pending, &outcome, field).await?;
+    let password_token = settle(&txn, ctx, &user, &spent, outcome).await?;
+    txn.commit().await?;
+    Ok(Verified { user, password_token })
+}
+
+async fn activate(
+    txn: &Txn,
+    ctx: &Ctx,
+    pending: user::Model,
+    outcome: &Outcome,
+    field: &str,
+) -> Result<user::Model> {
     let now = ctx.now();
     let key = names::name_key(&pending.user_name);
-    give_way(&txn, &key, pending.id).await?;
+    give_way(txn, &key, pending.id).await?;
     let mut row = pending.into_active_model();
     row.user_name_key = Set(key);
     row.awaited_name_key = Set(None);
@@ -166,8 +218,12 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
     row.email_verified_at = Set(Some(now));
     row.email_proved_at = Set(Some(now));
     row.updated_at = Set(now);
+    if !matches!(outcome, Outcome::Kept) {
+        row.phone = Set(None);
+        row.phone_key = Set(None);
+    }
     let taken = |what: &'static str| Fault::new(ErrorCode::Taken, &[field], what);
-    let user = row.update(&*txn).await.map_err(|error| {
+    row.update(&**txn).await.map_err(|error| {
         let error = Error::from(error);
         let error =
             error.on_conflict("users.email_key", taken("This address belongs to another account by now."));
@@ -175,16 +231,54 @@ async fn finish(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Result<user::
             "users.user_name_key",
             taken("The user name was taken meanwhile: register with another."),
         )
-    })?;
-    orgs::carry_out(&txn, ctx, user.id).await?;
-    log::record(&txn, ctx, NewEvent::of(EventType::UserVerified).on(Kind::User, user.id)).await?;
+    })
+}
+
+/// What becomes of password and wishes; and the token for another password, where there is none any more.
+async fn settle(
+    txn: &Txn,
+    ctx: &Ctx,
+    user: &user::Model,
+    spent: &Spent,
+    outcome: Outcome,
+) -> Result<Option<String>> {
+    registration_token::Entity::delete_by_id(user.id).exec(&**txn).await?;
+    let event = NewEvent::of(EventType::UserVerified).on(Kind::User, user.id);
+    let user_name = user.user_name.clone();
+    let (event, template, password_token) = match outcome {
+        Outcome::Kept => {
+            orgs::carry_out(txn, ctx, user.id).await?;
+            (event, Template::Welcome { user_name }, None)
+        }
+        Outcome::Replaced(hash) => {
+            passwords::set(txn, ctx, user.id, hash).await?;
+            orgs::drop_plans(txn, user.id).await?;
+            (event.with(json!({ "password": "REPLACED" })), Template::Welcome { user_name }, None)
+        }
+        Outcome::Dropped => {
+            passwords::remove(txn, user.id).await?;
+            orgs::drop_plans(txn, user.id).await?;
+            let token = password_token(txn, ctx, spent).await?;
+            let template = Template::WelcomeWithoutPassword { user_name };
+            (event.with(json!({ "password": "DROPPED" })), template, token)
+        }
+    };
+    log::record(txn, ctx, event).await?;
     if let Some(to) = user.email.clone() {
-        let template = Template::Welcome { user_name: user.user_name.clone() };
         let notice = Notice { user_id: user.id, application_id: spent.application_id, to, template };
-        notifications::send(&txn, ctx, notice).await?;
+        notifications::send(txn, ctx, notice).await?;
     }
-    txn.commit().await?;
-    Ok(user)
+    Ok(password_token)
+}
+
+async fn password_token(txn: &Txn, ctx: &Ctx, spent: &Spent) -> Result<Option<String>> {
+    let link = NewLink {
+        user_id: spent.user_id,
+        application_id: spent.application_id,
+        purpose: CodePurpose::PasswordReset,
+        target: spent.target.clone(),
+    };
+    Ok(codes::issue_first_links(txn, ctx, vec![link], PASSWORD_TOKEN_TTL).await?.pop())
 }
 
 /// An attempt that holds the name, and that nobody has proved, waits from now on like the others.
@@ -207,47 +301,4 @@ async fn give_way(txn: &Txn, name_key: &str, to: Uuid) -> Result<()> {
 /// Whoever proves the mailbox ends what others planted on it.
 pub(super) async fn drop_attempts(txn: &Txn, email_key: &str) -> Result<()> {
     discard(txn, Condition::all().add(user::Column::EmailKey.eq(email_key))).await
-}
-
-/// Whoever proves the mailbox gets the address: an account for which only an organisation's administrator vouched goes on
-/// without one. What was mailed for it is dead. The mailbox is locked.
-pub(super) async fn displace(txn: &Txn, ctx: &Ctx, email_key: &str, by: Uuid) -> Result<()> {
-    let vouched: Vec<Uuid> = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::EmailKey.eq(email_key))
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
-        .filter(user::Column::EmailProvedAt.is_null())
-        .filter(user::Column::Id.ne(by))
-        .into_tuple()
-        .all(&**txn)
-        .await?;
-    if vouched.is_empty() {
-        return Ok(());
-    }
-    user::Entity::update_many()
-        .col_expr(user::Column::Email, Expr::value(None::<String>))
-        .col_expr(user::Column::EmailKey, Expr::value(None::<String>))
-        .col_expr(user::Column::EmailVerifiedAt, Expr::value(None::<Timestamp>))
-        .col_expr(user::Column::UpdatedAt, Expr::value(ctx.now()))
-        .filter(user::Column::Id.is_in(vouched.iter().copied()))
-        .exec(&**txn)
-        .await?;
-    codes::end_all(txn, ctx, &vouched).await?;
-    let event = |id: &Uuid| NewEvent::of(EventType::EmailChanged).on(Kind::User, *id);
-    log::record_all(txn, ctx, vouched.iter().map(event).collect()).await
-}
-
-/// Something else that was mailed to the address came back: from now on it counts for everybody. The key is of the address
-/// to which it was mailed.
-pub async fn prove_mailbox(txn: &Txn, ctx: &Ctx, user_id: Uuid, email_key: &str) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(user::Column::EmailProvedAt, Expr::value(ctx.now()))
-        .filter(user::Column::Id.eq(user_id))
-        .filter(user::Column::EmailKey.eq(email_key))
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
-        .filter(user::Column::EmailProvedAt.is_null())
-        .exec(&**txn)
-        .await?;
-    Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use entity::{Channel, CodePurpose, Secret, UserStatus, registration, user};
+use entity::{Channel, CodePurpose, Secret, UserStatus, registration, registration_token, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::{
@@ -32,10 +32,17 @@ use crate::{
 /// What cannot be had, with the number of the item that asks for it.
 pub type Refused = Vec<(usize, Fault)>;
 
+/// What is kept of a registration as hashes.
+pub struct Secrets {
+    pub password: Secret,
+    /// Of the token that shows at the proof who registered.
+    pub token: Option<Secret>,
+}
+
 const TRIES: u32 = 4;
 
 /// All of them or none; the deliveries come in the order of the registrations.
-pub async fn all(ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Result<Vec<Delivery>, Refused>> {
+pub async fn all(ctx: &Ctx, items: &[(Judged, Secrets)]) -> Result<Result<Vec<Delivery>, Refused>> {
     if items.is_empty() {
         return Ok(Ok(Vec::new()));
     }
@@ -55,7 +62,7 @@ pub async fn all(ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Result<Vec<Del
     }
 }
 
-async fn write(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Result<Vec<Delivery>, Refused>> {
+async fn write(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secrets)]) -> Result<Result<Vec<Delivery>, Refused>> {
     let addresses: Vec<_> = items.iter().map(|(item, _)| item.email.key.as_str()).collect();
     txn.queue_for(&addresses).await?;
     let keys = match free_keys(txn, ctx, items).await? {
@@ -69,8 +76,9 @@ async fn write(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Resul
     let rows = rows.into_iter().map(|user| user.clone().into_active_model().reset_all());
     user::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
     let both = || users.iter().zip(items);
-    let hashes = both().map(|(user, (_, hash))| (user.id, hash.clone())).collect();
+    let hashes = both().map(|(user, (_, secrets))| (user.id, secrets.password.clone())).collect();
     passwords::set_first(txn, ctx, hashes).await?;
+    keep_tokens(txn, ctx, both().map(|(user, (_, secrets))| (user, secrets))).await?;
     orgs::note_all(txn, both().map(|(user, (item, _))| (user.id, &item.plan))).await?;
     let known = both().map(|(user, (item, _))| registration::ActiveModel {
         user_id: Set(user.id),
@@ -82,13 +90,32 @@ async fn write(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Resul
     mail(txn, ctx, items, &users).await?;
     let event = |user: &user::Model| NewEvent::of(EventType::UserRegistered).on(Kind::User, user.id);
     log::record_all(txn, ctx, users.iter().map(event).collect()).await?;
-    let delivery = |(item, _): &(Judged, Secret)| Delivery {
+    let delivery = |(item, _): &(Judged, Secrets)| Delivery {
         channel: Channel::Email,
         destination: Some(names::masked(&item.email.address)),
         expires_at: ctx.now().plus(codes::CODE_TTL),
         retry_after: register::RETRY_AFTER,
     };
     Ok(Ok(items.iter().map(delivery).collect()))
+}
+
+async fn keep_tokens<'a>(
+    txn: &Txn,
+    ctx: &Ctx,
+    items: impl Iterator<Item = (&'a user::Model, &'a Secrets)>,
+) -> Result<()> {
+    let rows = items.filter_map(|(user, secrets)| {
+        Some(registration_token::ActiveModel {
+            user_id: Set(user.id),
+            token_hash: Set(secrets.token.clone()?),
+            created_at: Set(ctx.now()),
+        })
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        registration_token::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    }
+    Ok(())
 }
 
 /// The key under which an attempt is kept.
@@ -101,7 +128,7 @@ enum Key {
 /// Attempts for one name live side by side until one of them is proved, whatever their mailboxes are: an answer that
 /// depended on the address would tell it. So would one that depended on whether somebody has this address as a name. All
 /// but the first wait under a key that is no name.
-async fn free_keys(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)]) -> Result<Result<Vec<Key>, Refused>> {
+async fn free_keys(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secrets)]) -> Result<Result<Vec<Key>, Refused>> {
     let wanted: Vec<_> = items.iter().map(|(item, _)| names::name_key(&item.user_name)).collect();
     let holders = user::Entity::find()
         .filter(user::Column::UserNameKey.is_in(wanted.iter().map(String::as_str)))
@@ -169,7 +196,7 @@ fn row(ctx: &Ctx, item: &Judged, key: Key) -> user::Model {
 }
 
 /// A code for each, and its mail. Where the budget of an address is used up, none is sent, and nobody is told.
-async fn mail(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secret)], users: &[user::Model]) -> Result<()> {
+async fn mail(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secrets)], users: &[user::Model]) -> Result<()> {
     let addresses: Vec<_> = items.iter().map(|(item, _)| item.email.key.as_str()).collect();
     let owners = user::Entity::find()
         .filter(user::Column::EmailKey.is_in(addresses.iter().copied()))

@@ -26,6 +26,8 @@ pub const LOGIN_KNOWN_DEVICE: Rule =
 pub const SOURCE: Rule = Rule { name: "source", burst: 100, every: Duration::from_secs(6) };
 /// Wrong passwords of somebody who is signed in already.
 pub const CONFIRM: Rule = Rule { name: "confirm", burst: 10, every: Duration::from_mins(3) };
+/// Wrong passwords and tokens for one registration, by whoever holds its mail.
+pub const REGISTRATION: Rule = Rule { name: "registration", burst: 10, every: Duration::from_mins(3) };
 /// Wrong codes of a second factor, whatever challenges they are for.
 pub const SECOND_FACTOR: Rule = Rule { name: "second-factor", burst: 10, every: Duration::from_mins(3) };
 /// The same from a device that the person has logged in on before: who holds no more than the password does not use this up.

@@ -31,6 +31,8 @@ pub enum Template {
     AlreadyRegistered { user_name: String, public_url: String },
     /// The registration is complete.
     Welcome { user_name: String },
+    /// The address is confirmed, and nothing showed who chose the password: it does not count.
+    WelcomeWithoutPassword { user_name: String },
     /// Told to who asks for another verification and needs none.
     AlreadyVerified { user_name: String },
     /// Proves that the new address is theirs who want it.
@@ -100,6 +102,7 @@ impl Template {
             Self::VerifyEmail { .. } => "verify_email",
             Self::AlreadyRegistered { .. } => "already_registered",
             Self::Welcome { .. } => "welcome",
+            Self::WelcomeWithoutPassword { .. } => "welcome_without_password",
             Self::AlreadyVerified { .. } => "already_verified",
             Self::ChangeEmail { .. } => "change_email",
             Self::AddressWanted { .. } => "address_wanted",
@@ -123,7 +126,7 @@ impl Template {
     /// The notice that this is, if it can be switched off: what was asked for is always sent.
     pub const fn notice(&self) -> Option<NoticeKind> {
         match self {
-            Self::Welcome { .. } => Some(NoticeKind::Welcome),
+            Self::Welcome { .. } | Self::WelcomeWithoutPassword { .. } => Some(NoticeKind::Welcome),
             Self::PasswordChanged { .. } => Some(NoticeKind::PasswordChanged),
             Self::EmailChanged { .. } => Some(NoticeKind::EmailChanged),
             Self::PhoneChanged { .. } | Self::FactorAdded { .. } | Self::FactorChanged { .. } => {
@@ -154,8 +157,9 @@ impl Template {
             Self::SessionReused { user_name, device } => session_reused(user_name, device),
             Self::VerifyEmail { user_name, link, code, code_minutes, link_hours, asked_from } => {
                 let otherwise = format!(
-                    "This registration was made at {asked_from}. If that was not you, ignore this mail, and confirm \
-                     only your own: without it nothing happens."
+                    "This registration was made at {asked_from}. If that was not you, ignore this mail, and tell its code \
+                     to nobody: without it nothing happens. If you want the account all the same, open the link and choose \
+                     a new password there: then the one that was chosen at the registration does not count."
                 );
                 verify_email(user_name, link, code, &otherwise).message(*code_minutes, *link_hours)
             }
@@ -164,6 +168,12 @@ impl Template {
                 "Your registration is complete",
                 user_name,
                 "your address is confirmed and your registration complete: you can log in now.",
+            ),
+            Self::WelcomeWithoutPassword { user_name } => letter(
+                "Your address is confirmed",
+                user_name,
+                "your address is confirmed. The password that was chosen at the registration does not count, because nothing \
+                 showed that it was you who chose it. If you have not set one since, choose “forgot password” at the login.",
             ),
             Self::AlreadyVerified { user_name } => already_verified(user_name),
             Self::ChangeEmail { user_name, link, code, code_minutes, link_hours } => {

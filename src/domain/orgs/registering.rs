@@ -160,6 +160,11 @@ pub async fn carry_out(txn: &Txn, ctx: &Ctx, user_id: Uuid) -> Result<()> {
         let roles = roles.into_iter().filter(open_to_all).collect();
         joining::join(txn, ctx, org.id, &[Joiner { user_id, roles }]).await?;
     }
+    drop_plans(txn, user_id).await
+}
+
+/// What was asked for at the registration is not joined.
+pub async fn drop_plans(txn: &Txn, user_id: Uuid) -> Result<()> {
     pending_membership::Entity::delete_many()
         .filter(pending_membership::Column::UserId.eq(user_id))
         .exec(&**txn)

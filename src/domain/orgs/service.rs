@@ -9,6 +9,6 @@ pub use super::{
     joining::{Joiner, hold, join, join_all, lock, lock_all},
     leaving::{end_memberships, next_primary, remove},
     members,
-    registering::{Plan, Wish, carry_out, judge_all, note_all},
+    registering::{Plan, Wish, carry_out, drop_plans, judge_all, note_all},
     upsert::{OrganizationChange, upsert},
 };

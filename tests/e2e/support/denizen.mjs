@@ -81,13 +81,13 @@ export async function person(denizen, userName) {
   const email = `${userName}@example.org`;
   const { data } = await ask(
     denizen.endpoint,
-    'mutation Register($input: RegisterUserInput!) { registerUser(input: $input) { errors { code path } } }',
+    'mutation Register($input: RegisterUserInput!) { registerUser(input: $input) { registrationToken errors { code path } } }',
     { variables: { input: { userName, email, password: PASSWORD, name: userName.toUpperCase() } } },
   );
   if (data.registerUser.errors.length > 0) throw new Error(JSON.stringify(data.registerUser.errors));
   const [, code] = await denizen.mail(email, /\b(\d{6})\b/);
   await ask(denizen.endpoint, 'mutation Verify($input: VerifyUserInput!) { verifyUser(input: $input) { user { id } } }', {
-    variables: { input: { userName, code } },
+    variables: { input: { userName, code, registrationToken: data.registerUser.registrationToken } },
   });
   return { ...(await login(denizen.endpoint, userName)), userName, email };
 }

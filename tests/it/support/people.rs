@@ -4,7 +4,7 @@ use entity::{event, event_target, grant, membership, organization, role};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use denizen::{domain::notifications::channel::Delivered, ids};
@@ -21,7 +21,7 @@ impl World {
         self.anonymous()
             .run_with(
                 "mutation ($input: RegisterUserInput!) { registerUser(input: $input) {
-                   delivery { channel destination expiresAt retryAfterSeconds } errors { code message path } } }",
+                   delivery { channel destination expiresAt retryAfterSeconds } registrationToken errors { code message path } } }",
                 json!({ "input": input }),
             )
             .await
@@ -43,16 +43,19 @@ impl World {
         self.logged_in(name, PASSWORD).await
     }
 
+    /// By whoever registered: they know their password.
     pub async fn verify_by_token(&self, token: &str) -> Answer {
-        let document = "mutation ($token: String!) { verifyUser(input: { token: $token }) {
-            user { userName status email emailVerified } errors { code message path } } }";
-        self.anonymous().run_with(document, json!({ "token": token })).await
+        self.verify(json!({ "token": token, "password": PASSWORD })).await
     }
 
     pub async fn verify_by_code(&self, user_name: &str, code: &str) -> Answer {
-        let document = "mutation ($name: String!, $code: String!) { verifyUser(input: { userName: $name, code: $code }) {
-            user { userName status } errors { code message path } } }";
-        self.anonymous().run_with(document, json!({ "name": user_name, "code": code })).await
+        self.verify(json!({ "userName": user_name, "code": code, "password": PASSWORD })).await
+    }
+
+    pub async fn verify(&self, input: Value) -> Answer {
+        let document = "mutation ($input: VerifyUserInput!) { verifyUser(input: $input) {
+            user { userName status email emailVerified } passwordToken errors { code message path } } }";
+        self.anonymous().run_with(document, json!({ "input": input })).await
     }
 
     pub async fn login(&self, identifier: &str, password: &str) -> Answer {
@@ -92,7 +95,7 @@ impl World {
     }
 
     /// What the events of this type tell, in their order.
-    pub async fn events_of(&self, kind: &str) -> Vec<serde_json::Value> {
+    pub async fn events_of(&self, kind: &str) -> Vec<Value> {
         let events =
             event::Entity::find().filter(event::Column::Kind.eq(kind)).order_by_asc(event::Column::Id);
         let events = events.all(self.app.db.read()).await.expect("events");

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { request } from '../api';
 import { Form } from '../Form';
 import { graphql } from '../gql';
+import { forget, remember } from '../registration';
 import { go, link } from '../router';
 
 const REGISTER = graphql(`
@@ -11,6 +12,7 @@ const REGISTER = graphql(`
       delivery {
         destination
       }
+      registrationToken
       errors {
         code
         message
@@ -54,6 +56,8 @@ const VERIFY = graphql(`
 interface Registered {
   userName: string;
   destination: string;
+  /** Shows at the proof of the address that the password was chosen here. */
+  registrationToken: string;
 }
 
 export function SignUp({ invitation }: { invitation: string | null }) {
@@ -84,7 +88,11 @@ function Register({ invitation, onDone }: { invitation: string | null; onDone: (
           const input = { userName, email, password, name: name || null, invitationToken: invitation };
           const { registerUser } = await request(REGISTER, { input });
           const destination = registerUser?.delivery?.destination;
-          if (destination) onDone({ userName, destination });
+          const registrationToken = registerUser?.registrationToken;
+          if (destination && registrationToken) {
+            remember(registrationToken);
+            onDone({ userName, destination, registrationToken });
+          }
           return registerUser?.errors ?? [];
         }}
       >
@@ -94,7 +102,7 @@ function Register({ invitation, onDone }: { invitation: string | null; onDone: (
   );
 }
 
-function EnterCode({ userName, destination }: Registered) {
+function EnterCode({ userName, destination, registrationToken }: Registered) {
   const [note, setNote] = useState<string | null>(null);
 
   async function resend() {
@@ -113,8 +121,11 @@ function EnterCode({ userName, destination }: Registered) {
         submit="Confirm"
         fields={[{ name: 'code', label: 'Code', autoComplete: 'one-time-code', hint: 'Six digits.' }]}
         onSubmit={async ({ code = '' }) => {
-          const { verifyUser } = await request(VERIFY, { input: { userName, code: code.trim() } });
-          if (verifyUser?.user) go('/login?verified');
+          const { verifyUser } = await request(VERIFY, { input: { userName, code: code.trim(), registrationToken } });
+          if (verifyUser?.user) {
+            forget();
+            go('/login?verified');
+          }
           return verifyUser?.errors ?? [];
         }}
       >

@@ -1,7 +1,7 @@
 //! Asking for a code. Whoever is named, the same is done and said.
 
 use entity::{Channel, user};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::EntityTrait;
 use uuid::Uuid;
 
 use super::{OtpPurpose, Way};
@@ -86,31 +86,28 @@ async fn verify_email(ctx: &Ctx, identifier: Option<String>, channel: Option<Cha
     account::post_again(ctx, &identifier).await
 }
 
-/// A text message to a number that an account claims.
+/// A text message to the number that the caller's own account claims, or for which only an administrator vouches. The account
+/// of somebody else gets none: whoever asked could otherwise have a number proved that a stranger planted.
 async fn verify_phone(ctx: &Ctx, identifier: Option<String>, channel: Option<Channel>) -> Result<Delivery> {
     if channel == Some(Channel::Email) {
         return Err(Fault::invalid("channel", "A number is proved by a text message.").into());
     }
+    let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     let way = way(ctx, Channel::Sms)?;
-    if let Some(me) = ctx.actor.signed_in() {
-        let user = own(ctx, me).await?;
-        let message = "You have no such phone number: `changePhone` sets one.";
-        let none = || Fault::new(ErrorCode::NotFound, &["identifier"], message);
-        let number = user.phone.ok_or_else(none)?;
-        if identifier.is_some_and(|text| names::phone(&text).as_ref() != Some(&number)) {
-            return Err(none().into());
-        }
-        if user.phone_verified_at.is_some() {
-            let message = "This is your number already.";
-            return Err(Fault::new(ErrorCode::AlreadyVerified, &["identifier"], message).into());
-        }
-        bounded(ctx, OtpPurpose::VerifyPhone, &number, async { Ok(()) }).await?;
-        return post(ctx, Some(me.user_id), Asked::Phone, way, Some(names::masked_phone(&number))).await;
+    let user = own(ctx, me).await?;
+    let message = "You have no such phone number: `changePhone` sets one.";
+    let none = || Fault::new(ErrorCode::NotFound, &["identifier"], message);
+    let number = user.phone.ok_or_else(none)?;
+    if identifier.is_some_and(|text| names::phone(&text).as_ref() != Some(&number)) {
+        return Err(none().into());
     }
-    let identifier = judged(identifier)?;
-    let found = by_claim(ctx, &identifier);
-    let user = bounded(ctx, OtpPurpose::VerifyPhone, &identifier, found).await?;
-    post(ctx, user, Asked::Phone, way, shown(&identifier, way)).await
+    if user.phone_proved_at.is_some() {
+        let message = "This is your number already.";
+        return Err(Fault::new(ErrorCode::AlreadyVerified, &["identifier"], message).into());
+    }
+    bounded(ctx, OtpPurpose::VerifyPhone, &number, async { Ok(()) }).await?;
+    guessing::start_anew(ctx, OtpPurpose::VerifyPhone.as_str(), &me.user_id.to_string()).await?;
+    post(ctx, Some(me.user_id), Asked::Phone, way, Some(names::masked_phone(&number))).await
 }
 
 fn judged(identifier: Option<String>) -> Result<String> {
@@ -160,19 +157,6 @@ async fn bounded<T>(
 
 async fn by_identifier(ctx: &Ctx, identifier: &str) -> Result<Option<Uuid>> {
     Ok(identity::named_by(ctx, identifier).await?.map(|user| user.id))
-}
-
-/// Whose number is to be proved: of several that claim it, the account that was made last.
-async fn by_claim(ctx: &Ctx, identifier: &str) -> Result<Option<Uuid>> {
-    let Some(number) = names::phone(identifier) else {
-        return by_identifier(ctx, identifier).await;
-    };
-    let claiming = user::Entity::find()
-        .filter(user::Column::PhoneKey.eq(number))
-        .filter(user::Column::PhoneVerifiedAt.is_null())
-        .filter(user::Column::Status.eq(entity::UserStatus::Active))
-        .order_by_desc(user::Column::CreatedAt);
-    Ok(claiming.one(ctx.app.db.read()).await?.map(|user| user.id))
 }
 
 async fn own(ctx: &Ctx, me: &SignedIn) -> Result<user::Model> {

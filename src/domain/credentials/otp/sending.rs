@@ -106,7 +106,8 @@ const fn matter(asked: Asked) -> Matter {
 fn target(user: &user::Model, asked: Asked, way: Way) -> Option<(String, String)> {
     let proved = match way {
         Way::Mail => user.email_verified_at.is_some(),
-        Way::Text => user.phone_verified_at.is_some() != (asked == Asked::Phone),
+        Way::Text if asked == Asked::Phone => user.phone_proved_at.is_none(),
+        Way::Text => user.phone_verified_at.is_some(),
     };
     if user.status != UserStatus::Active || !proved {
         return None;

@@ -12,7 +12,7 @@ use crate::{
         credentials::{codes, factors::service as factors, guessing, proofs, refusals},
         identity::{
             account::service as account,
-            service::{self as identity, Proof},
+            service::{self as identity, Confirmation, Proof},
         },
         limits::{rules, service as limits},
     },
@@ -33,7 +33,8 @@ pub async fn show(ctx: &Ctx, shown: Shown) -> Result<Option<String>> {
         OtpPurpose::VerifyEmail => {
             let own_name = || ctx.actor.signed_in().map(|me| me.user_name.clone());
             let identifier = identifier.or_else(own_name).ok_or_else(needed)?;
-            identity::verify(ctx, Proof::Otp { identifier, code }).await.map(|_| None)
+            // There is no place here to show who registered: what was chosen at a registration is dropped.
+            identity::verify(ctx, Proof::Otp { identifier, code }, Confirmation::None).await.map(|_| None)
         }
         OtpPurpose::VerifyPhone => {
             account::verify_phone(ctx, identifier.as_deref(), &code).await.map(|()| None)

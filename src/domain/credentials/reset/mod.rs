@@ -27,7 +27,7 @@ use crate::{
 const FIELD: &str = "newPassword";
 
 /// Refuses a new password that is not good enough for this person.
-async fn judge(ctx: &Ctx, user: &user::Model, password: &str) -> Result<()> {
+pub async fn judge(ctx: &Ctx, user: &user::Model, password: &str) -> Result<()> {
     let own = own_data(user);
     policy::check(FIELD, password, &own)?;
     ctx.app.hasher.judge(FIELD, password, own).await

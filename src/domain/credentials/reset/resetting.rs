@@ -12,7 +12,7 @@ use crate::{
         applications::service as applications,
         credentials::{codes, factors::undoing, guessing, otp::OtpPurpose, passwords, policy, refusals},
         events::log::{self, EventType, NewEvent},
-        identity::{names, service as identity},
+        identity::service as identity,
         sessions::service as sessions,
     },
     error::{ErrorCode, Fault, Result},
@@ -47,11 +47,11 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     let spent = codes::spend(&txn, ctx, row).await?.map_err(|code| refusal(code, field))?;
     // Before what counts wrong ones, as whoever shows a code holds them.
     codes::end_all(&txn, ctx, &[user.id]).await?;
-    // What was mailed came back.
-    identity::prove_mailbox(&txn, ctx, user.id, &names::name_key(&spent.target)).await?;
+    // What was sent came back.
+    identity::prove(&txn, ctx, user.id, &spent.target).await?;
     applications::release(&txn, ctx, user.id).await?;
     passwords::set(&txn, ctx, user.id, hash).await?;
-    undoing::undo_young(&txn, ctx, &user).await?;
+    let user = undoing::undo_young(&txn, ctx, user).await?;
     sessions::end_all(&txn, ctx, &[user.id], "password_reset").await?;
     sessions::forget_devices(&txn, user.id).await?;
     api_keys::revoke_all(&txn, ctx, &[user.id], "password_reset").await?;

@@ -19,7 +19,7 @@ use crate::{
         identity::{
             names::{self, Email},
             register::{self, Delivery},
-            verify,
+            verify, vouched,
         },
         limits::{
             Network,
@@ -139,7 +139,7 @@ pub async fn apply_email(txn: Txn, ctx: &Ctx, spent: Spent, field: &str) -> Resu
     let email = names::email(&spent.target).ok_or_else(refusal)?;
     let found = user::Entity::find_by_id(spent.user_id).one(&*txn).await?;
     let user = found.filter(|user| user.status == UserStatus::Active).ok_or_else(refusal)?;
-    verify::displace(&txn, ctx, &email.key, user.id).await?;
+    vouched::displace_mailbox(&txn, ctx, &email.key, user.id).await?;
     let same = user.email.as_ref() == Some(&email.address);
     let (now, old) = (ctx.now(), user.email.clone().filter(|_| !same));
     let old_is_proved = user.email_proved_at.is_some();

@@ -5,7 +5,8 @@
 
 use entity::{Channel, CodePurpose, UserStatus, one_time_code, user};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Set,
 };
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ use crate::{
         identity::{
             names,
             register::{self, Delivery},
-            service, verify,
+            service, verify, vouched,
         },
         limits::{
             Network,
@@ -55,11 +56,11 @@ pub async fn change_phone(ctx: &Ctx, change: NewPhone) -> Result<Delivery> {
     let confirmed = proofs::confirm(ctx, password.as_deref(), proof.as_deref()).await?;
     limits::for_source(ctx, &rules::SEND_SOURCE).await?;
     limits::for_person(ctx, &rules::SEND, &format!("by {}", me.user_id)).await?;
-    guessing::start_anew(ctx, OtpPurpose::VerifyPhone.as_str(), &number).await?;
+    guessing::start_anew(ctx, OtpPurpose::VerifyPhone.as_str(), &me.user_id.to_string()).await?;
     let txn = ctx.app.db.begin().await?;
     let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");
     let user = user::Entity::find_by_id(me.user_id).one(&*txn).await?.ok_or_else(gone)?;
-    if user.phone_key.as_ref() == Some(&number) && user.phone_verified_at.is_some() {
+    if user.phone_key.as_ref() == Some(&number) && user.phone_proved_at.is_some() {
         let message = "This is your number already.";
         return Err(Fault::new(ErrorCode::AlreadyVerified, &["newPhone"], message).into());
     }
@@ -92,7 +93,7 @@ async fn wanted(
     let issued = codes::issue_new(txn, ctx, new).await?;
     let owner = user::Entity::find()
         .filter(user::Column::PhoneKey.eq(number))
-        .filter(user::Column::PhoneVerifiedAt.is_not_null())
+        .filter(user::Column::PhoneProvedAt.is_not_null())
         .one(&**txn)
         .await?;
     let to = number.to_owned();
@@ -107,52 +108,39 @@ async fn wanted(
 }
 
 const PURPOSES: [CodePurpose; 2] = [CodePurpose::ChangePhone, CodePurpose::VerifyPhone];
-/// So many accounts that claim one number are looked at: those that asked from here, and then the newest.
+/// So many codes of the caller are looked at, the newest first.
 const LOOKED_AT: u64 = 5;
 
-/// The code is right: the number is the account's.
+/// The code is right: the number is the caller's. Nobody proves a number of somebody else's account, for who holds a phone is
+/// not who claimed its number.
 pub async fn verify_phone(ctx: &Ctx, identifier: Option<&str>, code: &str) -> Result<()> {
+    let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     let number = identifier.and_then(names::phone);
-    let candidates: Vec<(Uuid, CodePurpose)> = match (ctx.actor.user_id(), identifier) {
-        (Some(id), _) => open(ctx, number.as_deref(), Some(id)).await?,
-        (None, Some(_)) if number.is_some() => open(ctx, number.as_deref(), None).await?,
-        (None, Some(name)) => {
-            let user = service::named_by(ctx, name).await?;
-            // Nobody has as many codes as somebody.
-            let id = user.map(|user| user.id).unwrap_or_default();
-            PURPOSES.map(|purpose| (id, purpose)).to_vec()
-        }
-        (None, None) => {
-            let message = "Say what the code proves: the number that it was sent to.";
-            return Err(Fault::required("identifier", message).into());
-        }
-    };
-    let own = ctx.actor.user_id().map(|id| id.to_string()).unwrap_or_default();
-    let what = OtpPurpose::VerifyPhone;
-    let row = guessing::guess(ctx, what, identifier.unwrap_or(&own), &candidates, code).await?;
+    let candidates = open(ctx, me.user_id, number.as_deref()).await?;
+    let subject = me.user_id.to_string();
+    let row = guessing::guess(ctx, OtpPurpose::VerifyPhone, &subject, &candidates, code).await?;
     apply(ctx, row).await
 }
 
-/// Who waits for the proof of this number, or what this user waits for.
-async fn open(ctx: &Ctx, number: Option<&str>, user_id: Option<Uuid>) -> Result<Vec<(Uuid, CodePurpose)>> {
-    let mut rows = one_time_code::Entity::find()
+/// What this user waits for.
+async fn open(ctx: &Ctx, user_id: Uuid, number: Option<&str>) -> Result<Vec<(Uuid, CodePurpose)>> {
+    let rows = one_time_code::Entity::find()
+        .filter(one_time_code::Column::UserId.eq(user_id))
         .filter(one_time_code::Column::Purpose.is_in(PURPOSES))
         .filter(one_time_code::Column::ConsumedAt.is_null())
+        .filter(Condition::all().add_option(number.map(|number| one_time_code::Column::Target.eq(number))))
         .order_by_desc(codes::from_here(ctx))
         .order_by_desc(one_time_code::Column::CreatedAt)
         .limit(LOOKED_AT);
-    if let Some(number) = number {
-        rows = rows.filter(one_time_code::Column::Target.eq(number));
-    }
-    if let Some(id) = user_id {
-        rows = rows.filter(one_time_code::Column::UserId.eq(id));
-    }
     let rows = rows.all(ctx.app.db.read()).await?;
     Ok(rows.into_iter().map(|row| (row.user_id, row.purpose)).collect())
 }
 
 async fn apply(ctx: &Ctx, row: one_time_code::Model) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
+    // Proofs of one number come one after the other, and so does what happens to one account.
+    txn.queue_for(&[&row.target]).await?;
+    service::hold(&txn, row.user_id).await?;
     let refusal = |code| verify::refusal(code, "code");
     let spent = codes::spend(&txn, ctx, row).await?.map_err(refusal)?;
     let found = user::Entity::find_by_id(spent.user_id).one(&*txn).await?;
@@ -161,11 +149,13 @@ async fn apply(ctx: &Ctx, row: one_time_code::Model) -> Result<()> {
     };
     let user = found.filter(|user| user.status == UserStatus::Active && claimed(user));
     let user = user.ok_or_else(|| refusal(ErrorCode::AlreadyUsed))?;
+    vouched::displace_number(&txn, ctx, &spent.target, user.id).await?;
     let (now, number) = (ctx.now(), spent.target);
     let mut row = user.into_active_model();
     row.phone = Set(Some(number.clone()));
     row.phone_key = Set(Some(number.clone()));
     row.phone_verified_at = Set(Some(now));
+    row.phone_proved_at = Set(Some(now));
     row.updated_at = Set(now);
     let taken = || Fault::new(ErrorCode::Taken, &["code"], "This number belongs to another account by now.");
     let user = row

@@ -43,9 +43,10 @@ impl OnboardingMutation {
 pub struct OnboardUserInput {
     /// The name to log in with.
     user_name: String,
-    /// The address: it counts as proved, because you vouch for it.
+    /// The address: it is in force at once, because you vouch for it. The word of an organisation's administrator counts
+    /// within that organisation, and gives way to whoever proves the mailbox.
     email: Option<EmailAddress>,
-    /// The phone number, in the international form: it counts as proved, too.
+    /// The phone number, in the international form: you vouch for it as for the address.
     phone: Option<PhoneNumber>,
     /// A password, as good as one that users choose for themselves.
     password: Option<String>,

@@ -186,6 +186,7 @@ fn row(ctx: &Ctx, item: &Judged) -> user::Model {
         phone: phone.clone(),
         phone_key: phone.clone(),
         phone_verified_at: phone.as_ref().map(|_| now),
+        phone_proved_at: phone.as_ref().filter(|_| counts_for_all(ctx)).map(|_| now),
         created_at: created_at.unwrap_or(now),
         ..blank::account(ctx, user.user_name.clone())
     }

@@ -134,8 +134,8 @@ async fn known(txn: &Txn, items: &[Judged]) -> Result<Vec<user::Model>> {
     Ok(user::Entity::find().filter(any).all(&**txn).await?)
 }
 
-/// Whether the caller's word for an address counts for everybody. An organisation's administrator vouches for it within
-/// their own organisation: it ends nobody's registration, and gives way to whoever proves the mailbox.
+/// Whether the caller's word for an address or a number counts for everybody. An organisation's administrator vouches for it
+/// within their own organisation: it ends nobody's registration, and gives way to whoever proves the mailbox or the number.
 pub(super) fn counts_for_all(ctx: &Ctx) -> bool {
     ctx.actor.may(Permission::UserOnboard, Scope::Platform)
 }
