@@ -33,6 +33,7 @@ mod forged;
 mod grants_property;
 mod guards;
 mod guessing;
+mod hashing;
 mod housekeeping;
 mod id_tokens;
 mod identity;
