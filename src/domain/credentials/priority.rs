@@ -4,11 +4,11 @@
 //! only while the requests of this very process want the cores; beside neighbours they are merely of a lower priority.
 
 use std::{
+    fs,
     sync::{Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
-
-use tokio::runtime::Handle;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
@@ -47,44 +47,64 @@ impl Priority {
     }
 }
 
-/// How busy the rest of this process keeps the cores: what its requests run on are the threads of the runtime.
+/// How much of the processors the rest of this process takes: all of its threads but those that hash.
 pub struct Pressure(Mutex<Sample>);
 
 struct Sample {
     at: Instant,
-    busy: Duration,
-    /// Of all threads of the runtime, since the sample before.
+    taken: Duration,
+    /// Of all cores, since the sample before.
     share: f64,
 }
 
 /// A sample is good for so long.
 const SAMPLED_EVERY: Duration = Duration::from_millis(100);
-/// Logins alone keep the threads busy for a tenth of the time, reads that want every core for more than half of it.
+/// Logins alone take a tenth beside their hashes, reads that want every core more than a third. What others take does not count:
+/// beside neighbours that leave little to this process, nothing is gained by stepping further back.
 const HIGH: f64 = 0.25;
 
 impl Default for Pressure {
     fn default() -> Self {
-        Self(Mutex::new(Sample { at: Instant::now(), busy: Duration::ZERO, share: 0.0 }))
+        Self(Mutex::new(Sample { at: Instant::now(), taken: taken(), share: 0.0 }))
     }
 }
 
 impl Pressure {
     pub fn is_high(&self) -> bool {
-        let Ok(runtime) = Handle::try_current() else {
-            return false;
-        };
         let mut sample = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = sample.at.elapsed();
         if elapsed >= SAMPLED_EVERY {
-            let metrics = runtime.metrics();
-            let threads = metrics.num_workers();
-            let busy: Duration = (0..threads).map(|thread| metrics.worker_total_busy_duration(thread)).sum();
-            let since = busy.saturating_sub(sample.busy).as_secs_f64();
-            let whole = elapsed.saturating_mul(u32::try_from(threads).unwrap_or(u32::MAX)).as_secs_f64();
-            *sample = Sample { at: Instant::now(), busy, share: since / whole };
+            let taken = taken();
+            let since = taken.saturating_sub(sample.taken).as_secs_f64();
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            let whole = elapsed.saturating_mul(u32::try_from(cores).unwrap_or(u32::MAX)).as_secs_f64();
+            *sample = Sample { at: Instant::now(), taken, share: since / whole };
         }
         sample.share > HIGH
     }
+}
+
+/// The processor time of all threads but those that hash. Elsewhere than on Linux no thread steps back, so nobody asks.
+fn taken() -> Duration {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else {
+        return Duration::ZERO;
+    };
+    // A thread that ends at this moment is none.
+    let stats = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    let ticks: u64 = stats.filter_map(|stat| ticks(&stat)).sum();
+    Duration::from_millis(ticks.saturating_mul(10))
+}
+
+/// Hundredths of a second, of a line such as `17 (name) S 1 …`: those in user and in system mode are the twelfth and the
+/// thirteenth field after the name.
+fn ticks(stat: &str) -> Option<u64> {
+    let (name, fields) = stat.rsplit_once(") ")?;
+    if name.ends_with("(hashing") {
+        return None;
+    }
+    let mut fields = fields.split(' ').skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(user + system)
 }
 
 #[cfg(test)]
@@ -92,7 +112,7 @@ impl Pressure {
     /// High, and not looked at again.
     pub fn that_stays() -> Self {
         let never = Instant::now() + Duration::from_hours(1);
-        Self(Mutex::new(Sample { at: never, busy: Duration::ZERO, share: 1.0 }))
+        Self(Mutex::new(Sample { at: never, taken: Duration::ZERO, share: 1.0 }))
     }
 }
 
@@ -100,26 +120,20 @@ impl Pressure {
 mod tests {
     use super::*;
 
-    /// Tasks that leave the threads of the runtime no time, for so long.
-    async fn keep_busy(time: Duration) {
-        let begun = Instant::now();
-        while begun.elapsed() < time {
-            tokio::task::yield_now().await;
-        }
-    }
+    const FIELDS: &str = "S 1 17 17 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 9 0 4242 1 2 3";
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn requests_that_want_the_cores_are_noticed_and_forgotten() {
-        let pressure = Pressure::default();
-        assert!(!pressure.is_high(), "nothing is known yet");
-        tokio::spawn(keep_busy(SAMPLED_EVERY * 2)).await.unwrap();
-        assert!(pressure.is_high());
-        tokio::time::sleep(SAMPLED_EVERY * 20).await;
-        assert!(!pressure.is_high());
+    #[test]
+    fn what_hashes_is_not_counted_and_all_else_is() {
+        assert_eq!(ticks(&format!("17 (tokio-rt-worker) {FIELDS}")), Some(300));
+        assert_eq!(ticks(&format!("17 (a) b (c) {FIELDS}")), Some(300));
+        assert_eq!(ticks(&format!("17 (hashing) {FIELDS}")), None);
+        assert_eq!(ticks("nonsense"), None);
     }
 
     #[test]
-    fn without_a_runtime_there_are_no_requests() {
-        assert!(!Pressure::default().is_high());
+    fn a_process_that_waits_has_no_pressure() {
+        let pressure = Pressure::default();
+        assert!(!pressure.is_high(), "nothing is known yet");
+        assert!(Pressure::that_stays().is_high());
     }
 }
