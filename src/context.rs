@@ -1,6 +1,10 @@
 //! What every service function gets first: the app, who is asking, and about which request it is.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use entity::Timestamp;
 use uuid::Uuid;
@@ -26,6 +30,35 @@ pub struct RequestInfo {
     pub from_router: bool,
 }
 
+/// Who shares what there is: one household or machine, or the service itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Jobs, the command line, the first start.
+    Inside,
+    V4(Ipv4Addr),
+    /// The 64 leading bits of an address of version 6.
+    V6(u64),
+}
+
+impl From<IpAddr> for Source {
+    fn from(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip),
+            IpAddr::V6(ip) => Self::V6(u64::try_from(ip.to_bits() >> 64).unwrap_or_default()),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inside => out.write_str("inside"),
+            Self::V4(ip) => ip.fmt(out),
+            Self::V6(network) => write!(out, "{network:x}/64"),
+        }
+    }
+}
+
 impl Ctx {
     pub fn new(app: Arc<App>, actor: Actor, request: RequestInfo) -> Self {
         Self { app, actor, request: Arc::new(request) }
@@ -40,6 +73,11 @@ impl Ctx {
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Self {
         Self { actor, ..self.clone() }
+    }
+
+    /// From where the request comes. Behind a router that passes no addresses on, that is one for everybody.
+    pub fn source(&self) -> Source {
+        self.request.ip.map_or(Source::Inside, Source::from)
     }
 
     /// The transaction changes what these people are or may do: when it is committed, this instance reads it anew for their

@@ -13,7 +13,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     context::Ctx,
-    domain::{api_keys, credentials::factors::challenges, identity, limits, sessions::rotation},
+    domain::{
+        api_keys,
+        credentials::{factors::challenges, passwords},
+        identity, limits,
+        sessions::rotation,
+    },
     error::Result,
 };
 
@@ -50,6 +55,7 @@ async fn tick(ctx: &Ctx, last: &mut Option<Timestamp>) {
         *last = Some(now);
         report(rotation::rotate_if_due(ctx).await);
         report(tidy(&ctx.app).await);
+        report(passwords::look_for_dear(&ctx.app).await);
     }
 }
 

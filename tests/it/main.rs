@@ -39,6 +39,7 @@ mod full_disk;
 mod grants_property;
 mod guards;
 mod guessing;
+mod hashing;
 mod housekeeping;
 mod id_tokens;
 mod identity;

@@ -281,11 +281,7 @@ pub async fn check_code(
     let hash = open.as_ref().and_then(|row| row.code_hash.as_ref());
     let same = hash.is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
     let in_time = open.as_ref().is_some_and(|row| row.expires_at > ctx.now());
-    let here = Network::of(ctx).hash();
-    let whose = match open.as_ref().and_then(|row| row.asker.as_ref()) {
-        Some(asker) if *asker == here => Tries::OfAsker,
-        Some(_) | None => Tries::OfOthers,
-    };
+    let whose = Tries::from_here(ctx, open.as_ref());
     let counted = count_try(&txn, if in_time { id } else { Uuid::nil() }, whose).await?;
     limits::leave_a_trace(&txn, ctx).await?;
     let whose = if counted { user_id } else { Uuid::nil() };
@@ -309,12 +305,27 @@ enum Tries {
     OfOthers,
 }
 
+impl Tries {
+    /// Those of whoever tries now.
+    fn from_here(ctx: &Ctx, code: Option<&code::Model>) -> Self {
+        let here = Network::of(ctx).hash();
+        match code.and_then(|row| row.asker.as_ref()) {
+            Some(asker) if *asker == here => Self::OfAsker,
+            Some(_) | None => Self::OfOthers,
+        }
+    }
+
+    const fn column(self) -> code::Column {
+        match self {
+            Self::OfAsker => code::Column::AskerAttempts,
+            Self::OfOthers => code::Column::Attempts,
+        }
+    }
+}
+
 /// Whether there was a try left.
 async fn count_try(txn: &Txn, code_id: Uuid, whose: Tries) -> Result<bool> {
-    let column = match whose {
-        Tries::OfAsker => code::Column::AskerAttempts,
-        Tries::OfOthers => code::Column::Attempts,
-    };
+    let column = whose.column();
     let left = Condition::all()
         .add(code::Column::Id.eq(code_id))
         .add(Expr::col(column).lt(Expr::col(code::Column::MaxAttempts)));
@@ -327,12 +338,13 @@ async fn count_try(txn: &Txn, code_id: Uuid, whose: Tries) -> Result<bool> {
 }
 
 /// The code was right, and what else was needed was not: that was no wrong code.
-pub async fn give_back_try(ctx: &Ctx, code_id: Uuid) -> Result<()> {
+pub async fn give_back_try(ctx: &Ctx, code: &code::Model) -> Result<()> {
+    let column = Tries::from_here(ctx, Some(code)).column();
     let txn = ctx.app.db.begin().await?;
     code::Entity::update_many()
-        .col_expr(code::Column::Attempts, Expr::col(code::Column::Attempts).sub(1))
-        .filter(code::Column::Id.eq(code_id))
-        .filter(code::Column::Attempts.gt(0))
+        .col_expr(column, Expr::col(column).sub(1))
+        .filter(code::Column::Id.eq(code.id))
+        .filter(column.gt(0))
         .exec(&*txn)
         .await?;
     txn.commit().await

@@ -5,6 +5,8 @@
 
 use data_encoding::BASE64_NOPAD;
 
+use super::imported::{Hash, MEMORY_KIB};
+
 const UNKNOWN: &str =
     "This is no hash that is known: bcrypt ($2a$, $2b$, $2y$), argon2id, scrypt or pbkdf2 in PHC form.";
 const MALFORMED: &str = "This hash is not well-formed.";
@@ -14,13 +16,17 @@ const TOO_CHEAP: &str = "This hash was made with so little work that it protects
 /// The whole text, with all that is in it, is not longer.
 const LONGEST: usize = 512;
 
-/// In KiB: what one verification may fill.
-const MOST_MEMORY: u64 = 256 * 1024;
 /// In KiB, over all passes: what one verification may write.
 const MOST_WRITTEN: u64 = 1024 * 1024;
 
-/// Says what is wrong with the hash, if anything. The password is not known, so it is judged by its form alone.
-pub fn recognise(hash: &str) -> Result<(), &'static str> {
+/// The hash, or what is wrong with it. The password is not known, so it is judged by its form alone.
+pub fn recognise(hash: &str) -> Result<Hash, &'static str> {
+    check(hash)?;
+    // What is taken in can be verified: a bound there counts here.
+    Hash::read(hash).ok_or(TOO_DEAR)
+}
+
+fn check(hash: &str) -> Result<(), &'static str> {
     if hash.len() > LONGEST || !hash.is_ascii() {
         return Err(UNKNOWN);
     }
@@ -67,7 +73,7 @@ fn argon2id(settings: &str) -> Result<(), &'static str> {
     if memory == 0 || passes == 0 || lanes == 0 || memory < lanes.saturating_mul(8) {
         return Err(MALFORMED);
     }
-    let dear = memory > MOST_MEMORY || memory.saturating_mul(passes) > MOST_WRITTEN || lanes > 16;
+    let dear = memory > u64::from(MEMORY_KIB) || memory.saturating_mul(passes) > MOST_WRITTEN || lanes > 16;
     if dear { Err(TOO_DEAR) } else { Ok(()) }
 }
 
@@ -80,7 +86,7 @@ fn scrypt(settings: &str) -> Result<(), &'static str> {
         return Err(TOO_DEAR);
     }
     let memory = (block << log_n) / 8;
-    if memory > MOST_MEMORY || memory * lanes > MOST_WRITTEN { Err(TOO_DEAR) } else { Ok(()) }
+    if memory > u64::from(MEMORY_KIB) || memory * lanes > MOST_WRITTEN { Err(TOO_DEAR) } else { Ok(()) }
 }
 
 fn pbkdf2(settings: &str, length: usize) -> Result<(), &'static str> {
@@ -138,10 +144,14 @@ mod tests {
     const SALT: &str = "c29tZXNhbHRzb21lc2FsdA";
     const OUTPUT: &str = "RdescudvJCsgt3ub+b27doSwQJuUOYJLQzrmMeMFKpM";
 
+    fn problem(hash: &str) -> Option<&'static str> {
+        recognise(hash).err()
+    }
+
     #[test]
     fn the_usual_hashes_are_recognised() {
         for prefix in ["$2a$04$", "$2b$12$", "$2y$14$"] {
-            assert_eq!(recognise(&format!("{prefix}{}", "a".repeat(53))), Ok(()));
+            assert_eq!(problem(&format!("{prefix}{}", "a".repeat(53))), None);
         }
         for start in [
             "$argon2id$v=19$m=65536,t=3,p=4",
@@ -152,13 +162,13 @@ mod tests {
             "$pbkdf2-sha256$i=600000,l=32",
             "$pbkdf2-sha512$i=210000",
         ] {
-            assert_eq!(recognise(&format!("{start}${SALT}${OUTPUT}")), Ok(()), "{start}");
+            assert_eq!(problem(&format!("{start}${SALT}${OUTPUT}")), None, "{start}");
         }
     }
 
     #[test]
     fn what_asks_for_absurd_work_is_refused() {
-        assert_eq!(recognise(&format!("$2b$15${}", "a".repeat(53))), Err(TOO_DEAR));
+        assert_eq!(problem(&format!("$2b$15${}", "a".repeat(53))), Some(TOO_DEAR));
         for start in [
             "$argon2id$v=19$m=4194304,t=1,p=1",
             "$argon2id$v=19$m=65536,t=4294967295,p=1",
@@ -166,11 +176,12 @@ mod tests {
             "$scrypt$ln=63,r=8,p=1",
             "$scrypt$ln=20,r=32,p=1",
             "$scrypt$ln=17,r=8,p=16",
+            "$scrypt$ln=18,r=8,p=1",
             "$pbkdf2-sha256$i=4000000000",
         ] {
-            assert_eq!(recognise(&format!("{start}${SALT}${OUTPUT}")), Err(TOO_DEAR), "{start}");
+            assert_eq!(problem(&format!("{start}${SALT}${OUTPUT}")), Some(TOO_DEAR), "{start}");
         }
-        assert_eq!(recognise(&format!("$pbkdf2-sha256$i=1${SALT}${OUTPUT}")), Err(TOO_CHEAP));
+        assert_eq!(problem(&format!("$pbkdf2-sha256$i=1${SALT}${OUTPUT}")), Some(TOO_CHEAP));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use entity::{Secret, Timestamp, password};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
-use super::{failures, policy};
+use super::{failures, hashing, policy};
 use crate::{
+    app::App,
     context::Ctx,
     db::Txn,
     error::{Error, Result},
@@ -33,6 +34,9 @@ pub async fn set(txn: &Txn, ctx: &Ctx, user_id: Uuid, hash: Secret) -> Result<()
 pub async fn set_first(txn: &Txn, ctx: &Ctx, hashes: Vec<(Uuid, Secret)>) -> Result<()> {
     if hashes.is_empty() {
         return Ok(());
+    }
+    for (_, hash) in &hashes {
+        ctx.app.hasher.notice(hash);
     }
     let row = |(user_id, hash)| password::ActiveModel {
         user_id: Set(user_id),
@@ -64,14 +68,25 @@ pub async fn replace(txn: &Txn, ctx: &Ctx, user_id: Uuid, old: &Secret, new: Sec
     Ok(replaced.rows_affected > 0)
 }
 
+/// What the next proof of a password costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// About as much as any other.
+    Usual,
+    /// Several times as much: the attempt counts although the password was right.
+    Dear,
+}
+
 /// The password was just proved: a hash that is outdated is made anew. What bcrypt would cut keeps its hash; and a
 /// login does not fail because there is no room for this.
-pub async fn renew(ctx: &Ctx, user_id: Uuid, password: &str, hash: &Secret) -> Result<()> {
-    if !ctx.app.hasher.is_outdated(hash) || policy::check_whole("password", password).is_err() {
-        return Ok(());
+pub async fn renew(ctx: &Ctx, user_id: Uuid, password: &str, hash: &Secret) -> Result<Renewed> {
+    let hasher = &ctx.app.hasher;
+    let kept = if hasher.is_dear(hash) { Renewed::Dear } else { Renewed::Usual };
+    if !hasher.is_outdated(hash) || policy::check_whole("password", password).is_err() {
+        return Ok(kept);
     }
-    let new = match ctx.app.hasher.hash(password, ctx.app.random.as_ref()).await {
-        Err(Error::Refused { .. }) => return Ok(()),
+    let new = match hasher.hash(ctx.source(), password, ctx.app.random.as_ref()).await {
+        Err(Error::Refused { .. }) => return Ok(kept),
         done => done?,
     };
     let txn = ctx.app.db.begin().await?;
@@ -80,7 +95,44 @@ pub async fn renew(ctx: &Ctx, user_id: Uuid, password: &str, hash: &Secret) -> R
         .filter(password::Column::UserId.eq(user_id))
         .filter(password::Column::Hash.eq(hash.clone()));
     same.exec(&*txn).await?;
-    txn.commit().await
+    txn.commit().await?;
+    Ok(Renewed::Usual)
+}
+
+/// Looks for the dearest hashes: as late as those, every wrong password is answered.
+pub async fn look_for_dear(app: &App) -> Result<()> {
+    const AT_ONCE: u64 = 10_000;
+    let (bcrypt, after) = (Secret::from(b"$2".to_vec()), Secret::from(b"$3".to_vec()));
+    let hash = || password::Entity::find().select_only().column(password::Column::Hash);
+    let dearest = hash()
+        .filter(password::Column::Hash.gte(bcrypt))
+        .filter(password::Column::Hash.lt(after.clone()))
+        .order_by_desc(Expr::cust("substr(hash, 5, 2)"))
+        .into_tuple::<Secret>()
+        .one(app.db.read())
+        .await?;
+    let mut dearest: Vec<Secret> = dearest.into_iter().collect();
+    let mut last = Uuid::nil();
+    loop {
+        // Those of other systems: argon2, pbkdf2, scrypt.
+        let rows: Vec<(Uuid, Secret)> = password::Entity::find()
+            .select_only()
+            .columns([password::Column::UserId, password::Column::Hash])
+            .filter(password::Column::Hash.gte(after.clone()))
+            .filter(password::Column::UserId.gt(last))
+            .order_by_asc(password::Column::UserId)
+            .limit(AT_ONCE)
+            .into_tuple()
+            .all(app.db.read())
+            .await?;
+        let Some((id, _)) = rows.last() else {
+            break;
+        };
+        last = *id;
+        dearest.extend(hashing::dearest(rows.into_iter().map(|(_, hash)| hash)));
+    }
+    app.hasher.notice_dearest(dearest);
+    Ok(())
 }
 
 pub async fn hash_of<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Option<Secret>> {
@@ -107,10 +159,11 @@ pub enum State {
     WornOut,
 }
 
-/// One more wrong guess in a row. For nobody it does as much, and changes nothing: that must not be told by time.
-pub async fn count_failure(txn: &Txn, user_id: Option<Uuid>) -> Result<()> {
+/// One more wrong guess in a row, which counts as several if its hash takes several times as long. For nobody it does as
+/// much, and changes nothing: that must not be told by time.
+pub async fn count_failure(txn: &Txn, user_id: Option<Uuid>, guesses: i32) -> Result<()> {
     password::Entity::update_many()
-        .col_expr(password::Column::Failures, Expr::col(password::Column::Failures).add(1))
+        .col_expr(password::Column::Failures, Expr::col(password::Column::Failures).add(guesses))
         .filter(password::Column::UserId.eq(user_id.unwrap_or_default()))
         .filter(password::Column::Failures.lt(MOST_FAILURES))
         .exec(&**txn)

@@ -68,7 +68,7 @@ pub async fn ensure_super_admin(ctx: &Ctx) -> Result<Option<String>> {
 pub async fn good_enough(ctx: &Ctx, field: &'static str, password: &str, user_name: &str) -> Result<()> {
     let own = vec![user_name.to_owned()];
     policy::check(field, password, &own)?;
-    ctx.app.hasher.judge(field, password, own).await
+    ctx.app.hasher.judge(ctx.source(), field, password, own).await
 }
 
 /// Makes a super-administrator, verified and active at once.
@@ -84,7 +84,7 @@ pub async fn create_super_admin(ctx: &Ctx, admin: NewAdmin) -> Result<user::Mode
         None => None,
     };
     policy::check_whole("password", &password)?;
-    let hash = ctx.app.hasher.hash(&password, ctx.app.random.as_ref()).await?;
+    let hash = ctx.app.hasher.hash(ctx.source(), &password, ctx.app.random.as_ref()).await?;
     let now = ctx.now();
     let txn = ctx.app.db.begin().await?;
     let taken = |field: &'static str| Fault::new(ErrorCode::Taken, &[field], "This is taken.");

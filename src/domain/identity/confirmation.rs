@@ -64,8 +64,9 @@ pub(super) async fn judge(
             refusals::bounded(ctx, &rules::REGISTRATION, &subject, Some(code.user_id)).await?;
             let user = user::Entity::find_by_id(code.user_id).one(ctx.app.db.read()).await?;
             let user = user.ok_or_else(|| verify::refusal(ErrorCode::AlreadyUsed, field))?;
+            limits::for_source(ctx, &rules::NEW_PASSWORD_SOURCE).await?;
             reset::judge(ctx, &user, &password).await?;
-            Ok(Outcome::Replaced(ctx.app.hasher.hash(&password, ctx.app.random.as_ref()).await?))
+            Ok(Outcome::Replaced(ctx.app.hasher.hash(ctx.source(), &password, ctx.app.random.as_ref()).await?))
         }
     }
 }
@@ -107,5 +108,5 @@ async fn is_right(ctx: &Ctx, user_id: Uuid, token: Option<&str>, password: Optio
     }
     let Some(password) = password else { return Ok(false) };
     let hash = passwords::hash_of(db, user_id).await?;
-    ctx.app.hasher.verify(password, hash.as_ref()).await
+    ctx.app.hasher.verify(ctx.source(), password, hash.as_ref()).await
 }

@@ -63,9 +63,8 @@ pub struct Registered {
 
 pub async fn register(ctx: &Ctx, registration: Registration) -> Result<Registered> {
     let judged = one(judge_all(ctx, vec![registration]).await?)?.map_err(Error::Faults)?;
-    limits::for_source(ctx, &rules::REGISTER_SOURCE).await?;
-    let random = ctx.app.random.as_ref();
-    let password = ctx.app.hasher.hash(&judged.registration.password, random).await?;
+    let (password, random) = (&judged.registration.password, ctx.app.random.as_ref());
+    let password = ctx.app.hasher.hash(ctx.source(), password, random).await?;
     let token = crypto::new_token(random);
     let secrets = Secrets { password, token: Some(crypto::token_hash(&token)) };
     let written = write::all(ctx, &[(judged, secrets)]).await;
@@ -92,7 +91,8 @@ pub(super) struct Judged {
     pub plan: Plan,
 }
 
-/// Every fault of each, or what is to be written. A constant number of statements, however many.
+/// Every fault of each, or what is to be written. A constant number of statements, however many. Those whose password is
+/// judged are counted for where they come from, before that and whatever comes of it.
 pub(super) async fn judge_all(
     ctx: &Ctx,
     registrations: Vec<Registration>,
@@ -102,33 +102,47 @@ pub(super) async fn judge_all(
     let key = |one: &Registration| one.email.as_deref().and_then(names::email).map(|email| email.key);
     let wishes: Vec<_> = registrations.iter().map(|one| (&one.wish, key(one).unwrap_or_default())).collect();
     let plans = orgs::judge_all(ctx, &wishes).await?;
-    let mut judged = Vec::with_capacity(registrations.len());
-    for ((registration, application), plan) in registrations.into_iter().zip(applications).zip(plans) {
-        judged.push(match judge(ctx, registration, application, plan).await {
-            Ok(good) => Ok(good),
-            Err(Error::Faults(faults)) => Err(faults),
-            Err(other) => return Err(other),
+    let checked = registrations.into_iter().zip(applications).zip(plans);
+    let checked: Vec<_> =
+        checked.map(|((one, application), plan)| checked_alone(ctx, one, application, plan)).collect();
+    let to_judge = checked.iter().filter(|one| one.is_ok()).count();
+    limits::several_for_source(ctx, &rules::REGISTER_SOURCE, to_judge).await?;
+    let mut judged = Vec::with_capacity(checked.len());
+    for one in checked {
+        judged.push(match one {
+            Ok(one) => judge_password(ctx, one).await?,
+            Err(faults) => Err(faults),
         });
     }
     Ok(judged)
 }
 
-async fn judge(
+async fn judge_password(ctx: &Ctx, judged: Judged) -> Result<Result<Judged, Vec<Fault>>> {
+    let (registration, source) = (&judged.registration, ctx.source());
+    let own = own_data(registration);
+    match ctx.app.hasher.judge(source, "password", &registration.password, own).await {
+        Ok(()) => Ok(Ok(judged)),
+        Err(Error::Faults(faults)) => Ok(Err(faults)),
+        Err(other) => Err(other),
+    }
+}
+
+/// All but what takes time: whether the password is a common one.
+fn checked_alone(
     ctx: &Ctx,
     registration: Registration,
     application: Result<Uuid, Fault>,
     plan: Result<Plan, Vec<Fault>>,
-) -> Result<Judged> {
+) -> Result<Judged, Vec<Fault>> {
     let (email, application_id, plan) = match (check(&registration), application, plan) {
         (Ok(email), Ok(application), Ok(plan)) => (email, application, plan),
         (email, application, plan) => {
             let mut faults = email.err().unwrap_or_default();
             faults.extend(application.err());
             faults.extend(plan.err().unwrap_or_default());
-            return Err(Error::Faults(faults));
+            return Err(faults);
         }
     };
-    ctx.app.hasher.judge("password", &registration.password, own_data(&registration)).await?;
     let requested = registration.user_name.as_deref().map(|name| name.trim().to_owned());
     let user_name = requested.unwrap_or_else(|| made_up_name(ctx));
     Ok(Judged { registration, email, user_name, application_id, plan })

@@ -10,7 +10,6 @@ use super::{
 use crate::{
     bulk,
     context::Ctx,
-    domain::limits::{rules, service as limits},
     error::{Error, ErrorCode, Fault, Result},
 };
 
@@ -25,11 +24,11 @@ pub async fn register_many(ctx: &Ctx, registrations: Vec<Registration>) -> Resul
         return Err(Fault::new(ErrorCode::TooManyItems, &["users"], message).into());
     }
     let judged = judge_all(ctx, registrations).await?;
-    limits::several_for_source(ctx, &rules::REGISTER_SOURCE, judged.len()).await?;
     let mut items = Vec::with_capacity(judged.len());
     for item in judged {
         // One after the other: a bulk call takes one place in the hashing pool, like everybody else.
-        let password = ctx.app.hasher.hash(&item.registration.password, ctx.app.random.as_ref()).await?;
+        let (password, random) = (&item.registration.password, ctx.app.random.as_ref());
+        let password = ctx.app.hasher.hash(ctx.source(), password, random).await?;
         // The answer has no place for tokens: these are confirmed with their passwords.
         items.push((item, Secrets { password, token: None }));
     }

@@ -82,7 +82,7 @@ pub async fn verify(ctx: &Ctx, proof: Proof, confirmation: Confirmation) -> Resu
         Ok(outcome) => outcome,
         Err(error) => {
             if field == "code" {
-                codes::give_back_try(ctx, row.id).await?;
+                codes::give_back_try(ctx, &row).await?;
             }
             return Err(error);
         }

@@ -43,10 +43,18 @@ pub const GUESS: Rule = Rule { name: "guess", burst: 5, every: Duration::from_mi
 pub const SEND: Rule = Rule { name: "send", burst: 5, every: Duration::from_mins(10) };
 /// Messages that one address of the network asks for, whoever gets them.
 pub const SEND_SOURCE: Rule = Rule { name: "send-source", burst: 50, every: Duration::from_secs(12) };
-/// Accounts that are opened from one address of the network: each sends a mail to whoever has the address that is given.
-/// An office, or a class, behind one address may register at once.
+/// Registrations from one address of the network whose password is judged: that takes time, and if it is good enough, each
+/// opens an account and sends a mail to whoever has the address that is given. An office, or a class, behind one address may register at once.
 pub const REGISTER_SOURCE: Rule =
     Rule { name: "register-source", burst: 100, every: Duration::from_secs(12) };
+/// New passwords that somebody chooses in one session, good or not: judging one takes time, and so does the current one.
+pub const NEW_PASSWORD: Rule = Rule { name: "new-password", burst: 20, every: Duration::from_mins(1) };
+/// New passwords that come with a link or a code, from one address of the network, good or not.
+pub const NEW_PASSWORD_SOURCE: Rule =
+    Rule { name: "new-password-source", burst: 100, every: Duration::from_secs(6) };
+/// Passwords that one person chooses for accounts that they make. One after the other, judging and hashing takes longer.
+pub const ONBOARD_PASSWORD: Rule =
+    Rule { name: "onboard-password", burst: 1_000, every: Duration::from_millis(100) };
 /// What the log says of a limit that refuses: once an hour for each subject, however often it refuses.
 pub const TOLD: Rule = Rule { name: "told", burst: 1, every: Duration::from_hours(1) };
 /// Logins with a passkey that are begun from one address of the network: each costs a row.

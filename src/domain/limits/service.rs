@@ -3,7 +3,7 @@
 //! What is stored for each rule and subject is one moment: when everything is free again. An attempt moves it by an
 //! interval, unless it would then lie further ahead than the rule allows; the row count of that one statement decides.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use entity::attempt;
@@ -13,7 +13,7 @@ use super::rules::{self, Rule};
 use crate::{
     app::App,
     config::Switch,
-    context::Ctx,
+    context::{Ctx, Source},
     crypto,
     db::Txn,
     error::{Error, ErrorCode, Fault, Result},
@@ -80,6 +80,15 @@ pub async fn for_person(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
     take(ctx, rule, subject).await?.map_err(|wait| too_many(wait).into())
 }
 
+/// So many more of whoever is signed in, or the refusal of all of them.
+pub async fn several_for_caller(ctx: &Ctx, rule: &Rule, count: usize) -> Result<()> {
+    let Some(id) = ctx.actor.user_id().filter(|_| count > 0) else {
+        return Ok(());
+    };
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    take_several(ctx, rule, &id.to_string(), count).await?.map_err(Error::rate_limited)
+}
+
 /// The caller has run so often into accounts that they cannot see.
 pub async fn for_unseen(ctx: &Ctx, times: usize) -> Result<()> {
     if let Some(id) = ctx.actor.user_id() {
@@ -97,7 +106,7 @@ pub async fn for_source(ctx: &Ctx, rule: &Rule) -> Result<()> {
 
 /// So many more at once, or the refusal of all of them.
 pub async fn several_for_source(ctx: &Ctx, rule: &Rule, count: usize) -> Result<()> {
-    let Some(source) = source(ctx) else {
+    let Some(source) = source(ctx).filter(|_| count > 0) else {
         return Ok(());
     };
     let count = u32::try_from(count).unwrap_or(u32::MAX);
@@ -118,12 +127,12 @@ pub async fn give_back_source(ctx: &Ctx, rule: &Rule) -> Result<()> {
     }
 }
 
-/// What one household or machine holds: an address of version 4, or the 64 leading bits of one of version 6.
+/// Nothing that the service does for itself is counted.
 fn source(ctx: &Ctx) -> Option<String> {
-    ctx.request.ip.map(|ip| match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("{:x}/64", ip.to_bits() >> 64),
-    })
+    match ctx.source() {
+        Source::Inside => None,
+        source => Some(source.to_string()),
+    }
 }
 
 pub fn too_many(wait: Duration) -> Fault {

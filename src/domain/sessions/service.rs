@@ -23,7 +23,10 @@ use crate::{
     context::Ctx,
     domain::{
         api_keys, applications,
-        credentials::{passwords, refusals},
+        credentials::{
+            passwords::{self, Renewed},
+            refusals,
+        },
         identity::{self, names},
         limits::{
             rules::{self, Rule},
@@ -48,7 +51,7 @@ pub struct Login {
 /// account is told so.
 pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     let Login { identifier, password, application_id, device, device_token } = login;
-    ctx.app.hasher.has_room()?;
+    ctx.app.hasher.has_room(ctx.source())?;
     let since = ctx.now();
     entering::judge_device(device.as_deref())?;
     let application_id = applications::service::named(ctx, application_id.as_deref()).await?;
@@ -60,9 +63,11 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     let found = passwords::hash_and_state(ctx.app.db.read(), user_id.unwrap_or_default()).await?;
     let (hash, state) = found.unzip();
     let worn_out = guess.is_worn_out(ctx, state);
-    let right = match ctx.app.hasher.verify(&password, hash.as_ref()).await {
-        // A worn-out password is looked at like every other, and answered like a wrong one: nobody learns that it is.
-        Ok(right) => right && !worn_out,
+    // Whose password lets them in by no means, is compared with nobody's: that takes the same time, and nobody learns of it.
+    let unverified = user.as_ref().is_some_and(|user| user.status == UserStatus::Unverified);
+    let compared = hash.as_ref().filter(|_| !worn_out && !unverified);
+    let right = match ctx.app.hasher.verify(ctx.source(), &password, compared).await {
+        Ok(right) => right,
         Err(error) => {
             // Nothing was looked at: it was no attempt.
             guess.give_back(ctx).await?;
@@ -71,9 +76,12 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
     };
     match user {
         Some(user) if right && user.status == UserStatus::Active => {
-            guess.give_back(ctx).await?;
-            if let Some(hash) = &hash {
-                passwords::renew(ctx, user.id, &password, hash).await?;
+            let renewed = match &hash {
+                Some(hash) => passwords::renew(ctx, user.id, &password, hash).await?,
+                None => Renewed::Usual,
+            };
+            if renewed != Renewed::Dear {
+                guess.give_back(ctx).await?;
             }
             let how = How::Password;
             let entered =
@@ -88,7 +96,8 @@ pub async fn login(ctx: &Ctx, login: Login) -> Result<Entered> {
         }
         // Right or wrong, for who is not verified it is an attempt like every other: not even the limits tell.
         _ => {
-            guess.failed(ctx, user_id, worn_out).await?;
+            let guesses = ctx.app.hasher.guesses(compared);
+            guess.failed(ctx, user_id, guesses, worn_out).await?;
             Err(wrong_credentials().into())
         }
     }
@@ -141,10 +150,10 @@ impl Guess {
         limited && self.is_strangers() && state == Some(passwords::State::WornOut)
     }
 
-    async fn failed(&self, ctx: &Ctx, user_id: Option<Uuid>, worn_out: bool) -> Result<()> {
+    async fn failed(&self, ctx: &Ctx, user_id: Option<Uuid>, guesses: i32, worn_out: bool) -> Result<()> {
         let txn = ctx.app.db.begin().await?;
         if self.is_strangers() {
-            passwords::count_failure(&txn, user_id).await?;
+            passwords::count_failure(&txn, user_id, guesses).await?;
         }
         let what = worn_out.then(|| json!({ "limit": "failures-in-a-row" }));
         refusals::record(&txn, ctx, user_id, what).await?;

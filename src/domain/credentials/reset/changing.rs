@@ -9,6 +9,7 @@ use crate::{
         credentials::{codes, passwords, policy, proofs},
         events::log::{self, EventType, NewEvent},
         identity::service as identity,
+        limits::{rules, service as limits},
         sessions::service as sessions,
     },
     error::{Error, ErrorCode, Fault, Result},
@@ -25,12 +26,14 @@ pub async fn change_password(ctx: &Ctx, change: NewPassword) -> Result<user::Mod
     let NewPassword { current, new } = change;
     let me = ctx.actor.in_person().ok_or_else(Error::forbidden)?;
     policy::check(FIELD, &new, &[])?;
+    // For each session: whoever holds a stolen one does not keep its owner from ending it.
+    limits::for_person(ctx, &rules::NEW_PASSWORD, &me.session_id.to_string()).await?;
     let old = passwords::hash_of(ctx.app.db.read(), me.user_id).await?;
     proofs::check_password(ctx, me.user_id, "currentPassword", &current).await?;
     let gone = || Error::refused(ErrorCode::Unauthenticated, "This account is gone.");
     let user = super::find(ctx.app.db.read(), me.user_id).await?.ok_or_else(gone)?;
     super::judge(ctx, &user, &new).await?;
-    let hash = ctx.app.hasher.hash(&new, ctx.app.random.as_ref()).await?;
+    let hash = ctx.app.hasher.hash(ctx.source(), &new, ctx.app.random.as_ref()).await?;
     let wrong =
         || Fault::new(ErrorCode::WrongCredentials, &["currentPassword"], "This is not your password.");
     let old = old.ok_or_else(wrong)?;

@@ -26,11 +26,11 @@ use crate::{
 
 const FIELD: &str = "newPassword";
 
-/// Refuses a new password that is not good enough for this person.
+/// Refuses a new password that is not good enough for this person. Whoever calls has counted the attempt.
 pub async fn judge(ctx: &Ctx, user: &user::Model, password: &str) -> Result<()> {
     let own = own_data(user);
     policy::check(FIELD, password, &own)?;
-    ctx.app.hasher.judge(FIELD, password, own).await
+    ctx.app.hasher.judge(ctx.source(), FIELD, password, own).await
 }
 
 /// What a password of this person must not be made of.

@@ -12,7 +12,8 @@ use crate::{
         applications::service as applications,
         credentials::{codes, factors::undoing, guessing, otp::OtpPurpose, passwords, policy, refusals},
         events::log::{self, EventType, NewEvent},
-        identity::service as identity,
+        identity::{names, service as identity},
+        limits::{rules, service as limits},
         sessions::service as sessions,
     },
     error::{ErrorCode, Fault, Result},
@@ -39,8 +40,9 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     let over = || refusal(ErrorCode::AlreadyUsed, field);
     let user = super::find(ctx.app.db.read(), row.user_id).await?;
     let user = user.filter(|user| is_for(user, &row)).ok_or_else(over)?;
+    limits::for_source(ctx, &rules::NEW_PASSWORD_SOURCE).await?;
     super::judge(ctx, &user, &new).await?;
-    let hash = ctx.app.hasher.hash(&new, ctx.app.random.as_ref()).await?;
+    let hash = ctx.app.hasher.hash(ctx.source(), &new, ctx.app.random.as_ref()).await?;
     let txn = ctx.app.db.begin().await?;
     identity::hold(&txn, user.id).await?;
     // What ends the codes of an account (another address, its closing) ends this one: that it is spent here, decides.

@@ -14,6 +14,7 @@ use crate::{
             names::{self, Email},
             register,
         },
+        limits::{rules, service as limits},
         models::service::ModelInput,
         orgs::service as orgs,
     },
@@ -69,6 +70,8 @@ pub(super) async fn all(ctx: &Ctx, users: Vec<NewUser>) -> Result<(Vec<Judged>, 
     let orgs = orgs::by_codes(ctx, &codes).await?;
     let mut twice = Twice::default();
     let (mut judged, mut faults) = (Vec::new(), Vec::new());
+    let passwords = users.iter().filter(|user| user.password.is_some()).count();
+    limits::several_for_caller(ctx, &rules::ONBOARD_PASSWORD, passwords).await?;
     for (index, user) in users.into_iter().enumerate() {
         let item = judged_alone(ctx, user);
         let mut found = check(&item, ctx.now());
@@ -144,11 +147,9 @@ async fn password_faults(ctx: &Ctx, item: &Judged) -> Result<Vec<Fault>> {
         (Some(_), Some(_)) => {
             Ok(vec![Fault::invalid("passwordHash", "Give the password or its hash, not both.")])
         }
-        (None, Some(hash)) => Ok(foreign::recognise(hash)
-            .err()
-            .map(|why| Fault::invalid("passwordHash", why))
-            .into_iter()
-            .collect()),
+        (None, Some(hash)) => {
+            Ok(hash_problem(ctx, hash).map(|why| Fault::invalid("passwordHash", why)).into_iter().collect())
+        }
         (Some(password), None) => {
             let local = email.as_deref().and_then(|email| email.split('@').next()).map(str::to_owned);
             let own = [&Some(user_name.clone()), name, &past.given_name, &past.family_name, email, &local];
@@ -156,7 +157,7 @@ async fn password_faults(ctx: &Ctx, item: &Judged) -> Result<Vec<Fault>> {
             if let Err(fault) = policy::check("password", password, &own) {
                 return Ok(vec![fault]);
             }
-            match ctx.app.hasher.judge("password", password, own).await {
+            match ctx.app.hasher.judge(ctx.source(), "password", password, own).await {
                 Ok(()) => Ok(Vec::new()),
                 Err(Error::Faults(faults)) => Ok(faults),
                 Err(other) => Err(other),
@@ -167,6 +168,20 @@ async fn password_faults(ctx: &Ctx, item: &Judged) -> Result<Vec<Fault>> {
             Ok(vec![Fault::required("email", message)])
         }
         (None, None) => Ok(Vec::new()),
+    }
+}
+
+/// What stands against taking this hash over. As long as there are dear ones, every wrong password is answered as late as the
+/// dearest: whether that is worth it is for the platform to say.
+fn hash_problem(ctx: &Ctx, hash: &str) -> Option<&'static str> {
+    const TOO_DEAR: &str =
+        "This hash takes too much time or memory to verify: only administrators of the platform import it.";
+    match foreign::recognise(hash) {
+        Err(why) => Some(why),
+        Ok(hash) => {
+            let any = ctx.actor.may(Permission::UserOnboard, Scope::Platform);
+            (!any && !ctx.app.hasher.is_modest(&hash)).then_some(TOO_DEAR)
+        }
     }
 }
 

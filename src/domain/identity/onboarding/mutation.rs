@@ -51,7 +51,8 @@ pub struct OnboardUserInput {
     /// A password, as good as one that users choose for themselves.
     password: Option<String>,
     /// The hash of a password, taken over from another system: bcrypt (`$2a$`, `$2b$`, `$2y$`), or argon2id, scrypt or
-    /// pbkdf2 in PHC form. Give this, or the password, or neither.
+    /// pbkdf2 in PHC form. Give this, or the password, or neither. Administrators of an organisation bring no hash that takes
+    /// more than twice as long to verify as one of the service's own.
     password_hash: Option<String>,
     /// The name as people say it.
     name: Option<String>,

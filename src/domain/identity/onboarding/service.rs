@@ -105,7 +105,8 @@ async fn hash(ctx: &Ctx, items: &[Judged]) -> Result<HashMap<Uuid, Secret>> {
     let mut hashes = HashMap::new();
     for item in items {
         if let Some(password) = &item.user.password {
-            hashes.insert(item.id, ctx.app.hasher.hash(password, ctx.app.random.as_ref()).await?);
+            hashes
+                .insert(item.id, ctx.app.hasher.hash(ctx.source(), password, ctx.app.random.as_ref()).await?);
         }
     }
     Ok(hashes)
