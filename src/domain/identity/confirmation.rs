@@ -66,7 +66,9 @@ pub(super) async fn judge(
             let user = user.ok_or_else(|| verify::refusal(ErrorCode::AlreadyUsed, field))?;
             limits::for_source(ctx, &rules::NEW_PASSWORD_SOURCE).await?;
             reset::judge(ctx, &user, &password).await?;
-            Ok(Outcome::Replaced(ctx.app.hasher.hash(ctx.source(), &password, ctx.app.random.as_ref()).await?))
+            Ok(Outcome::Replaced(
+                ctx.app.hasher.hash(ctx.source(), &password, ctx.app.random.as_ref()).await?,
+            ))
         }
     }
 }

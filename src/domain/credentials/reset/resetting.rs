@@ -12,7 +12,7 @@ use crate::{
         applications::service as applications,
         credentials::{codes, factors::undoing, guessing, otp::OtpPurpose, passwords, policy, refusals},
         events::log::{self, EventType, NewEvent},
-        identity::{names, service as identity},
+        identity::service as identity,
         limits::{rules, service as limits},
         sessions::service as sessions,
     },

@@ -15,7 +15,7 @@ use tokio_tungstenite::{
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::http::server::{Pace, serve};
+use crate::http::server::{Bounds, Pace, serve};
 
 struct Served {
     address: SocketAddr,
@@ -222,12 +222,28 @@ async fn stopping_closes_every_stream_and_waits_for_none() {
 
 #[tokio::test]
 async fn a_socket_keeps_its_place_among_the_connections() {
-    let served = start(Pace { connections: 1, ..Pace::default() }).await;
+    let one = Bounds { all: 1, per_address: 1, proxies: Vec::new() };
+    let served = start(Pace { connections: one, ..Pace::default() }).await;
     let socket = served.begun("Bearer good").await;
-    let next = async { served.begun("Bearer good").await };
-    assert!(timeout(Duration::from_millis(500), next).await.is_err(), "the place is taken");
+    let full = ask(&served.address.to_string()).await;
+    assert!(
+        full.starts_with("HTTP/1.1 429") || full.starts_with("HTTP/1.1 503"),
+        "the place is taken: {full}"
+    );
     drop(socket);
-    timeout(Duration::from_secs(5), served.begun("Bearer good")).await.expect("the place is free again");
+    let free = async { while !ask(&served.address.to_string()).await.starts_with("HTTP/1.1 200") {} };
+    timeout(Duration::from_secs(5), free).await.expect("the place is free again");
+}
+
+/// Asks for nothing much, on a connection of its own.
+async fn ask(address: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = "GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("written");
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    answer
 }
 
 /// Follows silence, and reads what comes until the end.
