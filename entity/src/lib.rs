@@ -2,6 +2,8 @@
 //! GraphQL, no queries. The schema itself is made by the `migration` crate, which knows nothing of these files;
 //! a test compares the two on both databases.
 
+#![allow(clippy::disallowed_methods, reason = "what is derived can begin transactions; rooms use `Db::begin`")]
+
 /// What programs show in place of their users.
 pub mod api_key;
 /// Tenants: the applications that registered with Denizen, and where their identities live.
