@@ -81,14 +81,11 @@ async fn route(routes: Router, request: Request) -> Response {
         let Ok(response) = routes.oneshot(request).await;
         return response;
     }
-    let hold = request.extensions().get::<Hold>().cloned();
-    let apart = tokio::spawn(async move {
-        let Ok(response) = routes.oneshot(request).await;
-        drop(hold);
-        response
-    });
+    let hold = request.extensions().get::<Hold>().cloned().unwrap_or_default();
+    let apart = tokio::spawn(async move { hold.cut.run_until_cancelled(routes.oneshot(request)).await });
     match apart.await {
-        Ok(response) => response,
+        Ok(Some(Ok(response))) => response,
+        Ok(None) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(error) => match error.try_into_panic() {
             // The server answers it, and logs it.
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -84,7 +84,7 @@ impl Default for Pace {
             body: Duration::from_secs(20),
             request: Duration::from_secs(30),
             write_pause: Duration::from_secs(20),
-            shutdown: Duration::from_secs(8),
+            shutdown: Duration::from_millis(6_500),
             head_bytes: 64 * 1024,
         }
     }
@@ -107,6 +107,8 @@ impl<S> Answers for S where
 
 /// How long the kernel's backlog must be empty before nobody is expected there any more.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(50);
+/// How long what was cut may take to end.
+const CUT: Duration = Duration::from_millis(500);
 /// How long connections are taken after the signal to stop, however many there are.
 const BACKLOG: Duration = Duration::from_secs(1);
 
@@ -123,6 +125,7 @@ pub async fn serve<S: Answers>(listener: TcpListener, service: S, pace: Pace, st
             stop: stop.clone(),
             cut: cut.clone(),
             place: Some(Arc::new(place)),
+            busy: None,
             tracked: Some(connections.token()),
         };
         let connection = Connection { peer, service: service.clone(), pace: Arc::clone(&pace), hold };
@@ -149,7 +152,8 @@ pub async fn serve<S: Answers>(listener: TcpListener, service: S, pace: Pace, st
             "requests were cut: they took longer than the shutdown may"
         );
         cut.cancel();
-        connections.wait().await;
+        // What is cut ends at its next wait.
+        let _ = timeout(CUT, connections.wait()).await;
     }
 }
 
@@ -187,7 +191,7 @@ impl<S: Answers> Connection<S> {
         keep_an_eye_on(&stream);
         let service = service_fn(|request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
-            self.answer(Busy::with(&place), request)
+            self.answer(Arc::new(Busy::with(&place)), request)
         });
         let stream = PacedStream::new(stream, self.pace.write_pause, Arc::clone(&place));
         let connection = http1::Builder::new()
@@ -239,7 +243,7 @@ impl<S: Answers> Connection<S> {
 
     async fn answer(
         &self,
-        busy: Busy,
+        busy: Arc<Busy>,
         mut request: Request<Incoming>,
     ) -> Result<Response<Answer>, Infallible> {
         let shortage = match self.hold.place.as_ref().map(|place| place.kind()) {
@@ -250,11 +254,11 @@ impl<S: Answers> Connection<S> {
         let mut response = if let Some(shortage) = shortage {
             turned_away(shortage)
         } else {
-            request.extensions_mut().insert(self.hold.clone());
+            request.extensions_mut().insert(Hold { busy: Some(Arc::clone(&busy)), ..self.hold.clone() });
             answer(self.service.clone(), self.peer, &self.pace, request).await
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            busy.for_good();
+            // What it goes on as holds it for itself.
             return Ok(response.map(|body| Answer::new(body, None)));
         }
         if spare || self.hold.stop.is_cancelled() {

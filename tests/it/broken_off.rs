@@ -13,12 +13,17 @@ use std::{
 use axum::http::header;
 use denizen::{
     config::DatabaseUrl,
-    http::server::{Pace, serve},
+    http::server::{Bounds, Pace, serve},
 };
 use futures_util::{future::join_all, poll};
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use serde_json::{Map, Value, json};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::yield_now, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::yield_now,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Backend, Client, PASSWORD, World};
@@ -190,6 +195,12 @@ async fn break_off(client: &Client, body: &Value, address: SocketAddr, dice: &mu
 
 /// Over a real connection.
 async fn hang_up(client: &Client, body: &Value, address: SocketAddr, after: Duration) {
+    let stream = begun(client, body, address).await;
+    let _ = timeout(after, stream.readable()).await;
+}
+
+/// A request that was sent, and whose answer nobody has read.
+async fn begun(client: &Client, body: &Value, address: SocketAddr) -> TcpStream {
     let body = body.to_string();
     let credential =
         client.token.as_ref().map(|token| format!("{}: Bearer {token}\r\n", header::AUTHORIZATION));
@@ -200,7 +211,7 @@ async fn hang_up(client: &Client, body: &Value, address: SocketAddr, after: Dura
     );
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.write_all([head, body].concat().as_bytes()).await.expect("a request");
-    let _ = timeout(after, stream.readable()).await;
+    stream
 }
 
 async fn rename(client: &Client, name: &str) {
@@ -326,5 +337,57 @@ async fn a_mutation_goes_on_when_its_client_has_gone() {
             }
         }
         assert_eq!(name, "Gone");
+    }
+}
+
+/// The status that a newcomer from the same address gets.
+async fn newcomer(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = "GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("a request");
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    answer.chars().skip("HTTP/1.1 ".len()).take(3).collect()
+}
+
+async fn until_turned_away(address: SocketAddr) {
+    let turned_away = async { while newcomer(address).await != "429" {} };
+    timeout(Duration::from_secs(4), turned_away).await.expect("all places of the address are taken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mutations_whose_clients_have_gone_keep_their_places_and_end_at_a_stop() {
+    for world in World::each().await {
+        let ada = world.user("ada").await;
+        rename(&ada, "first").await;
+        // Whoever changes a person waits for this one.
+        let held = world.app.db.begin().await.expect("a transaction");
+        held.execute_unprepared("UPDATE users SET name = 'held'").await.expect("a change");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let bounds = Bounds { all: 100, per_address: 4, proxies: Vec::new() };
+        let pace = Pace { connections: bounds, shutdown: Duration::from_millis(100), ..Pace::default() };
+        let server = tokio::spawn(serve(listener, world.front.clone(), pace, stop.clone()));
+        let body =
+            json!({ "query": "mutation { updateProfile(input: { name: \"late\" }) { errors { code } } }" });
+        let mut clients = Vec::new();
+        for _ in 0..4 {
+            clients.push(begun(&ada, &body, address).await);
+        }
+        until_turned_away(address).await;
+        drop(clients);
+        // Long enough for the server to notice that they have gone.
+        for _ in 0..20 {
+            assert_eq!(newcomer(address).await, "429", "their mutations go on, and keep the places");
+        }
+        stop.cancel();
+        timeout(Duration::from_secs(4), server)
+            .await
+            .expect("a stop does not wait for them")
+            .expect("it ends");
+        drop(held);
+        nothing_is_open(&world).await;
+        assert_eq!(ada.run("{ me { name } }").await.ok("/me/name"), "first", "what was cut is rolled back");
     }
 }

@@ -18,6 +18,9 @@ use crate::http::server::Hold;
 /// One that is carried by a stream runs for no longer than one that is a request of its own.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
+/// No mutation goes on for longer, though its client may have gone long before.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+
 /// What an operation brings forth, one after the other.
 pub(super) enum Piece {
     Result(Answer),
@@ -50,13 +53,18 @@ pub(super) async fn once<E: Engine>(
     // A panic is a bug of ours and no reason to drop the connection, or the rest of a batch.
     let executed = if prepared.kind == OperationType::Mutation {
         let (engine, caller, kept) = (engine.clone(), caller.clone(), kept());
-        // What writes is not broken off where its client hangs up, cancels, or waits no longer.
+        // What writes is not broken off where its client hangs up, cancels, or waits no longer: only by a stop, and where it
+        // would go on for ever. What is not committed then is rolled back.
         let apart = tokio::spawn(async move {
-            let executed = engine.execute(caller, prepared.request, prepared.known).await;
-            drop(kept);
-            executed
+            let execution = engine.execute(caller, prepared.request, prepared.known);
+            let executed = kept.hold.cut.run_until_cancelled(timeout(WRITE_LIMIT, execution)).await;
+            executed.and_then(Result::ok)
         });
-        apart.await.ok()
+        match apart.await {
+            Ok(None) => return too_long().into(),
+            Ok(executed) => executed,
+            Err(_) => None,
+        }
     } else {
         let execution = engine.execute(caller.clone(), prepared.request, prepared.known);
         AssertUnwindSafe(execution).catch_unwind().await.ok()
@@ -80,15 +88,19 @@ pub(super) fn pieces<E: Engine>(engine: E, caller: E::Caller, prepared: Prepared
         match timeout(TIME_LIMIT, once(&engine, &caller, prepared, || kept)).await {
             Ok(answer) if answer.was_refused() => Piece::Failed(answer),
             Ok(answer) => Piece::Result(answer),
-            Err(_) => Piece::Refused(Refusal {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                code: "UNAVAILABLE",
-                message: "This takes too long at the moment.".into(),
-                retry_after: Some(1),
-            }),
+            Err(_) => Piece::Refused(too_long()),
         }
     };
     stream::once(whole).boxed()
+}
+
+fn too_long() -> Refusal {
+    Refusal {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "UNAVAILABLE",
+        message: "This takes too long at the moment.".into(),
+        retry_after: Some(1),
+    }
 }
 
 struct Following<E: Engine> {

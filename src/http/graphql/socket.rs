@@ -166,8 +166,18 @@ impl<E: Engine> Session<E> {
         let mut init = pin!(sleep(INIT_WITHIN));
         let mut silence = pin!(sleep(PING_AFTER));
         let mut gone = pin!(sleep(GONE_AFTER));
+        let mut lost = pin!(self.hold.lost());
         loop {
+            // A socket on which nothing is under way costs its owner nothing, and makes room for others.
+            if self.operations.is_empty() {
+                self.hold.rest();
+            } else {
+                self.hold.work();
+            }
             let turned = tokio::select! {
+                () = &mut lost, if self.operations.is_empty() => {
+                    Err(Farewell::new(1013, "Too many connections: try again later"))
+                }
                 () = stop.cancelled() => Err(Farewell::new(1001, "The service is stopping")),
                 () = &mut init, if self.caller.is_none() => {
                     Err(Farewell::new(4408, "Connection initialisation timeout"))

@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -13,11 +14,11 @@ use super::places::Busy;
 pub(super) struct Answer {
     body: Body,
     #[expect(dead_code, reason = "held, not read")]
-    busy: Option<Busy>,
+    busy: Option<Arc<Busy>>,
 }
 
 impl Answer {
-    pub const fn new(body: Body, busy: Option<Busy>) -> Self {
+    pub const fn new(body: Body, busy: Option<Arc<Busy>>) -> Self {
         Self { body, busy }
     }
 }

@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{config::Network, http::seats::Holder};
 
@@ -62,13 +62,17 @@ struct Taken {
 struct Entry {
     holder: Holder,
     kind: Kind,
-    /// `BUSY`, `LEAVING`, or since when it is idle.
+    /// How many requests and mutations of it are under way; from `FIRST_TICK` on, since when it is idle; or `LEAVING`.
     state: AtomicU64,
     leave: CancellationToken,
 }
 
-const BUSY: u64 = 0;
+const FIRST_TICK: u64 = 1 << 32;
 const LEAVING: u64 = u64::MAX;
+
+const fn is_idle(state: u64) -> bool {
+    FIRST_TICK <= state && state < LEAVING
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -95,7 +99,7 @@ pub struct Place {
 
 impl Places {
     pub fn new(bounds: Bounds) -> Self {
-        let ticks = AtomicU64::new(BUSY + 1);
+        let ticks = AtomicU64::new(FIRST_TICK);
         Self(Arc::new(Shared { bounds, ticks, taken: Mutex::default(), crowded: AtomicBool::new(false) }))
     }
 
@@ -191,7 +195,7 @@ impl Taken {
         let candidates = self.entries.iter().filter(|(_, entry)| among(entry));
         let mut idle: Vec<_> = candidates
             .map(|(id, entry)| (entry.state.load(Ordering::Relaxed), *id))
-            .filter(|(since, _)| ![BUSY, LEAVING].contains(since))
+            .filter(|(since, _)| is_idle(*since))
             .collect();
         let most = bound.div_ceil(CLOSED_AT_ONCE).max(1);
         if idle.len() > most {
@@ -218,18 +222,18 @@ impl Place {
     }
 
     /// Until somebody else needs the place more.
-    pub(super) fn lost(&self) -> WaitForCancellationFuture<'_> {
-        self.entry.leave.cancelled()
+    pub(super) fn lost(&self) -> WaitForCancellationFutureOwned {
+        self.entry.leave.clone().cancelled_owned()
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        self.entry.state.load(Ordering::Acquire) == BUSY
+        self.entry.state.load(Ordering::Acquire) < FIRST_TICK
     }
 
     /// Something was sent: it is not this one that has been idle for long.
     pub(super) fn touch(&self) {
         let since = self.entry.state.load(Ordering::Relaxed);
-        if ![BUSY, LEAVING].contains(&since) {
+        if is_idle(since) {
             let now = self.places.tick();
             let _ = self.entry.state.compare_exchange(since, now, Ordering::AcqRel, Ordering::Relaxed);
         }
@@ -248,35 +252,21 @@ impl Drop for Place {
     }
 }
 
-/// A request that is being answered, until it is dropped: nobody closes its connection meanwhile.
-pub(super) struct Busy {
-    place: Arc<Place>,
-    after: After,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum After {
-    Idle,
-    Busy,
-}
+/// Something that is under way on a connection, until it is dropped: nobody takes its place meanwhile.
+pub struct Busy(Arc<Place>);
 
 impl Busy {
-    pub fn with(place: &Arc<Place>) -> Self {
-        place.entry.state.swap(BUSY, Ordering::AcqRel);
-        Self { place: Arc::clone(place), after: After::Idle }
-    }
-
-    /// The connection goes on as something else, such as a WebSocket: it counts as busy for as long as its place is held.
-    pub fn for_good(mut self) {
-        self.after = After::Busy;
+    pub(super) fn with(place: &Arc<Place>) -> Self {
+        let more = |state| Some(if state < FIRST_TICK { state + 1 } else { 1 });
+        let _ = place.entry.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
+        Self(Arc::clone(place))
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if self.after == After::Idle {
-            let now = self.place.places.tick();
-            self.place.entry.state.store(now, Ordering::Release);
-        }
+        let now = self.0.places.tick();
+        let less = |state| Some(if state > 1 { state - 1 } else { now });
+        let _ = self.0.entry.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
     }
 }

@@ -159,14 +159,19 @@ fn places_are_free_again_when_they_are_left_and_nobody_is_remembered() {
     let ip = IpAddr::from([192, 0, 2, 1]);
     let places = Places::new(Bounds { per_address: 2, ..bounds(3) });
     let socket = Arc::new(places.take(ip).expect("a place"));
-    Busy::with(&socket).for_good();
+    let talking = Busy::with(&socket);
     let second = Arc::new(places.take(ip).expect("a place"));
     let asked = Busy::with(&second);
     assert_eq!(places.take(ip).expect("a spare place").kind(), Kind::Spare(Shortage::Address));
     drop(asked);
     let third = places.take(ip).expect("the place of the idle one");
     assert_eq!(third.kind(), Kind::Regular);
-    assert!(socket.is_busy(), "a WebSocket keeps its place");
+    assert!(socket.is_busy(), "where something is under way, the place is kept");
+    let more = Busy::with(&socket);
+    drop(talking);
+    assert!(socket.is_busy(), "until all of it has ended");
+    drop(more);
+    assert!(!socket.is_busy());
     drop((socket, second, third));
     for _ in 0..100 {
         assert_eq!(places.take(ip).expect("a place").kind(), Kind::Regular);
