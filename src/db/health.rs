@@ -30,6 +30,11 @@ impl Health {
 
     /// A statement failed.
     pub fn failed(&self, backend: DbBackend, error: &DbErr) {
+        if matches!(error, DbErr::ConnectionAcquire(_)) {
+            // None was to be had, or none could be opened: that says nothing about the one that there is.
+            self.failing.store(true, Ordering::Relaxed);
+            return;
+        }
         let trouble = match driver_error(error) {
             Some(SqlxError::Database(said)) => {
                 let code = said.code().unwrap_or_default();
@@ -41,7 +46,7 @@ impl Health {
             }
             // Whatever is not an answer of the database is about the way to it.
             Some(_) => true,
-            None => matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)),
+            None => matches!(error, DbErr::Conn(_)),
         };
         if trouble {
             self.not_kept();

@@ -4,7 +4,7 @@ use std::{
     fs::{DirBuilder, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -12,7 +12,7 @@ use std::{
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{
-        ConnectOptions as _, Connection as _, PgConnection, SqliteConnection,
+        ConnectOptions as _, Connection as _, PgConnection, Row as _, SqliteConnection,
         pool::PoolConnectionMetadata,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
@@ -87,8 +87,9 @@ async fn postgres_is_idle(
     if metadata.idle_for < ASK_AFTER {
         return Ok(true);
     }
-    // They are the same in the first statement of a transaction only.
-    sqlx::query_scalar("SELECT now() = statement_timestamp()").fetch_one(connection).await
+    // They are the same in the first statement of a transaction only; and only where it is sent as one message.
+    let first = sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(connection).await?;
+    first.try_get(0)
 }
 
 fn sqlite_writer(
@@ -132,9 +133,20 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => close_to_others(path),
+        // What was written last stands in the files beside it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => ["", "-wal", "-shm"]
+            .iter()
+            .map(|ending| beside(path, ending))
+            .filter(|file| file.exists())
+            .try_for_each(|file| close_to_others(&file)),
         Err(error) => Err(error),
     }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut file = path.as_os_str().to_owned();
+    file.push(ending);
+    file.into()
 }
 
 /// A file of an earlier version may be readable by everybody on the machine. The rights of a group stay: backups may use
@@ -156,4 +168,28 @@ fn close_to_others(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn nobody_else_reads_the_file_or_those_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("denizen.db");
+        create_private(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        for ending in ["", "-wal", "-shm"] {
+            let file = beside(&path, ending);
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        create_private(&path).unwrap();
+        assert!(["", "-wal", "-shm"].iter().all(|ending| mode(&beside(&path, ending)) == 0o640));
+    }
 }
