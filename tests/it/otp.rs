@@ -37,6 +37,29 @@ fn another(code: &str) -> &'static str {
 }
 
 #[tokio::test]
+async fn codes_that_strangers_asked_for_use_up_no_try_of_the_owners() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let world = World::with(backend, &["--trusted-proxies", "203.0.113.0/24"]).await;
+        let owner = world.anonymous();
+        world.register("ada").await;
+        let (_, code) = world.verification_of("ada@example.org").await;
+        for number in 0..4 {
+            let stranger = world.anonymous().with_header("x-forwarded-for", &format!("10.0.{number}.1"));
+            let asked = json!({ "purpose": "VERIFY_EMAIL", "identifier": "ada@example.org" });
+            request(&stranger, asked).await.ok("/requestOtp/delivery");
+        }
+        world.mails().await;
+        let shown =
+            |code: &str| json!({ "purpose": "VERIFY_EMAIL", "identifier": "ada@example.org", "code": code });
+        for _ in 0..4 {
+            let wrong = verify(&owner, shown(another(&code))).await;
+            assert_eq!(wrong.faults("verifyOtp"), ["WRONG_CODE at [code]"]);
+        }
+        assert_eq!(verify(&owner, shown(&code)).await.faults("verifyOtp"), [""; 0], "the fifth try");
+    }
+}
+
+#[tokio::test]
 async fn a_code_logs_in_once() {
     for world in World::each().await {
         world.user("ada").await;

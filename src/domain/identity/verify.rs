@@ -134,6 +134,7 @@ async fn guessed(ctx: &Ctx, identifier: &str, code: &str) -> Result<one_time_cod
     let mut open = one_time_code::Entity::find()
         .filter(one_time_code::Column::Purpose.is_in(PURPOSES))
         .filter(one_time_code::Column::ConsumedAt.is_null())
+        .filter(one_time_code::Column::CodeHash.is_not_null())
         .order_by_desc(codes::from_here(ctx))
         .order_by_desc(one_time_code::Column::CreatedAt)
         .limit(LOOKED_AT);

@@ -128,6 +128,7 @@ async fn open(ctx: &Ctx, user_id: Uuid, number: Option<&str>) -> Result<Vec<(Uui
         .filter(one_time_code::Column::UserId.eq(user_id))
         .filter(one_time_code::Column::Purpose.is_in(PURPOSES))
         .filter(one_time_code::Column::ConsumedAt.is_null())
+        .filter(one_time_code::Column::CodeHash.is_not_null())
         .filter(Condition::all().add_option(number.map(|number| one_time_code::Column::Target.eq(number))))
         .order_by_desc(codes::from_here(ctx))
         .order_by_desc(one_time_code::Column::CreatedAt)
