@@ -186,6 +186,24 @@ async fn the_refresh_token_logs_out_a_session_whose_access_token_is_gone() {
 }
 
 #[tokio::test]
+async fn the_refresh_token_before_the_one_in_force_logs_out_too() {
+    for world in World::each().await {
+        world.user("ada").await;
+        let first = world.login("ada", PASSWORD).await.ok("/login/tokens/refreshToken");
+        let refresh = "mutation ($token: String!) { refreshTokens(input: { refreshToken: $token }) { tokens { accessToken } } }";
+        let refreshed = world.anonymous().run_with(refresh, json!({ "token": first })).await;
+        let access = refreshed.ok("/refreshTokens/tokens/accessToken");
+        // Its answer was lost: the client has the first one still.
+        let logout =
+            "mutation ($token: String!) { logout(input: { refreshToken: $token }) { endedSessions } }";
+        let ended = world.anonymous().run_with(logout, json!({ "token": first })).await;
+        assert_eq!(ended.ok("/logout/endedSessions"), 1);
+        let ada = world.anonymous().with_token(access.as_str().expect("a token"));
+        assert_eq!(ada.run("{ __typename }").await.status.as_u16(), 401);
+    }
+}
+
+#[tokio::test]
 async fn a_deactivated_user_is_out_and_only_the_right_password_learns_why() {
     for world in World::each().await {
         let ada = world.user("ada").await;

@@ -15,7 +15,6 @@ use crate::{
     authz::Permission,
     bulk,
     context::Ctx,
-    crypto,
     db::Txn,
     domain::{
         events::log::{self, EventType, NewEvent},
@@ -152,13 +151,12 @@ pub async fn end_where(txn: &Txn, ctx: &Ctx, which: impl IntoCondition, reason: 
     Ok(ended.len() as u64)
 }
 
-/// The live session that a refresh token in force belongs to.
+/// The live session that a refresh token belongs to: the one in force, or an earlier one, as a client has that never got the
+/// answer to its last refresh.
 async fn session_of(ctx: &Ctx, refresh_token: &str) -> Result<Option<session::Model>> {
     let Some(token) = RefreshToken::parse(refresh_token, &ctx.app.vault)? else {
         return legacy_token::session_of(ctx, refresh_token).await;
     };
-    let found = session::Entity::find_by_id(token.session_id)
-        .filter(session::Column::RefreshHash.eq(crypto::token_hash(refresh_token)))
-        .filter(refreshing::goes_on(ctx));
+    let found = session::Entity::find_by_id(token.session_id).filter(refreshing::goes_on(ctx));
     Ok(found.one(ctx.app.db.read()).await?)
 }

@@ -69,11 +69,10 @@ async fn use_up(txn: &Txn, ctx: &Ctx, session_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// The live session that such a token in force belongs to.
+/// The live session that such a token belongs to, whether or not it was used.
 pub(super) async fn session_of(ctx: &Ctx, text: &str) -> Result<Option<session::Model>> {
     let found = refresh_token::Entity::find()
         .filter(refresh_token::Column::TokenHash.eq(crypto::token_hash(text)))
-        .filter(refresh_token::Column::UsedAt.is_null())
         .filter(refresh_token::Column::ExpiresAt.gt(ctx.now()))
         .filter(goes_on(ctx))
         .find_also_related(session::Entity)
