@@ -85,4 +85,5 @@ mod too_late;
 mod tracing;
 mod update_users;
 mod vouched;
+mod vouched_elsewhere;
 mod wire;

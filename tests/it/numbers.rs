@@ -16,7 +16,7 @@ use crate::{
 };
 
 const NONE: [&str; 0] = [];
-const NEW: &str = "quartz meadow violin";
+pub const NEW: &str = "quartz meadow violin";
 
 /// Proves the number, as its owner or an intruder who knows the password.
 async fn prove(world: &World, client: &Client) -> Answer {
@@ -26,7 +26,7 @@ async fn prove(world: &World, client: &Client) -> Answer {
 }
 
 /// By the link that is mailed to the address.
-async fn reset_by_mail(world: &World, address: &str, subject: &str) -> Answer {
+pub async fn reset_by_mail(world: &World, address: &str, subject: &str) -> Answer {
     let mails = world.mails_to(address).await;
     let mail = mails.iter().find(|mail| mail.subject == subject).expect("a mail");
     let (_, rest) = mail.text.split_once("token=").expect("a link");
@@ -34,12 +34,12 @@ async fn reset_by_mail(world: &World, address: &str, subject: &str) -> Answer {
     set_password(world, json!({ "token": token, "newPassword": NEW })).await
 }
 
-async fn forgot(world: &World, identifier: &str) {
+pub async fn forgot(world: &World, identifier: &str) {
     let document = "mutation ($i: String!) { forgotPassword(input: { identifier: $i }) { errors { code } } }";
     world.anonymous().run_with(document, json!({ "i": identifier })).await.ok("");
 }
 
-async fn set_password(world: &World, input: Value) -> Answer {
+pub async fn set_password(world: &World, input: Value) -> Answer {
     let document = "mutation ($input: ResetPasswordInput!) { resetPassword(input: $input) {
         user { userName phone phoneVerified } errors { code path } } }";
     world.anonymous().run_with(document, json!({ "input": input })).await

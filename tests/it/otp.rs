@@ -18,7 +18,7 @@ pub async fn verify(client: &Client, input: Value) -> Answer {
     client.run_with(document, json!({ "input": input })).await
 }
 
-async fn log_in(client: &Client, identifier: &str, code: &str) -> Answer {
+pub async fn log_in(client: &Client, identifier: &str, code: &str) -> Answer {
     let document = "mutation ($identifier: String!, $code: String!) {
         loginWithOtp(input: { identifier: $identifier, code: $code, device: \"a test\" }) {
           user { userName } session { device current } tokens { accessToken } errors { code message path } } }";

@@ -24,7 +24,7 @@ pub use super::{
     register::{Delivery, RETRY_AFTER, Registered, Registration, register},
     register_many::register_many,
     verify::{Proof, Verified, refusal, verify},
-    vouched::prove,
+    vouched::{opens, prove},
 };
 use crate::{context::Ctx, db::Txn, error::Result};
 

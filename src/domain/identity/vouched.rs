@@ -1,8 +1,13 @@
 //! Addresses and numbers for which only an organisation's administrator vouches: they are in force, and give way to whoever
-//! proves them. (ADRs 0034 and 0063.)
+//! proves them. They open no account that has become somebody else's. (ADRs 0034 and 0063.)
 
-use entity::{Timestamp, user};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+use std::time::Duration;
+
+use entity::{Timestamp, grant, membership, user};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    sea_query::Expr,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -98,6 +103,52 @@ pub(super) async fn displace_mailbox(txn: &Txn, ctx: &Ctx, email_key: &str, by: 
 /// The counterpart for a number. The caller queues for the number first.
 pub(super) async fn displace_number(txn: &Txn, ctx: &Ctx, number: &str, by: Uuid) -> Result<()> {
     NUMBER.displace(txn, ctx, number, by).await
+}
+
+/// Onboarding vouches for a contact and then makes the membership, in one call: the clock may go on meanwhile.
+const ONE_CALL: Duration = Duration::from_mins(1);
+
+/// Whether a code or link that was sent to this contact (as it is compared) opens the account: the contact is in force, and
+/// proved, or the word for it still suffices. It does while nobody has proved another contact of the account, and while the
+/// account belongs to nothing but the organisation whose administrator gave it.
+pub async fn opens<C: ConnectionTrait>(db: &C, user: &user::Model, contact: &str) -> Result<bool> {
+    let contacts = [
+        (&user.email_key, user.email_verified_at, user.email_proved_at),
+        (&user.phone_key, user.phone_verified_at, user.phone_proved_at),
+    ];
+    let in_force =
+        contacts.into_iter().filter_map(|(key, since, proved)| Some((key.as_deref()?, since?, proved)));
+    let in_force: Vec<_> = in_force.collect();
+    let Some((_, since, proved)) = in_force.iter().find(|(key, ..)| *key == contact) else {
+        return Ok(false);
+    };
+    if proved.is_some() {
+        return Ok(true);
+    }
+    if in_force.iter().any(|(.., proved)| proved.is_some()) {
+        return Ok(false);
+    }
+    is_where_it_was(db, user.id, *since).await
+}
+
+/// Whether the account belongs to one organisation, and did so when the word for its contact was given. An administrator's word
+/// is taken for people of their own organisation only, so that is the organisation which gave it.
+async fn is_where_it_was<C: ConnectionTrait>(db: &C, user_id: Uuid, since: Timestamp) -> Result<bool> {
+    let joined: Vec<Timestamp> = membership::Entity::find()
+        .select_only()
+        .column(membership::Column::JoinedAt)
+        .filter(membership::Column::UserId.eq(user_id))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let there_since = |joined: &Timestamp| *joined <= since.plus(ONE_CALL);
+    if joined.len() != 1 || !joined.iter().all(there_since) {
+        return Ok(false);
+    }
+    let on_the_platform = grant::Entity::find()
+        .filter(grant::Column::UserId.eq(user_id))
+        .filter(grant::Column::OrganizationId.is_null());
+    Ok(on_the_platform.count(db).await? == 0)
 }
 
 /// What was sent to this address or number came back: if it is the account's, it counts for everybody from now on.

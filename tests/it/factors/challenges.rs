@@ -311,6 +311,7 @@ async fn prove_number(world: &World, id: uuid::Uuid, number: &str) {
         phone: Set(Some(number.to_owned())),
         phone_key: Set(Some(number.to_owned())),
         phone_verified_at: Set(Some(world.system().now())),
+        phone_proved_at: Set(Some(world.system().now())),
         ..Default::default()
     };
     row.update(&*txn).await.expect("a number");

@@ -304,8 +304,8 @@ pub async fn send_code(ctx: &Ctx, challenge_id: Option<Uuid>, method: Method) ->
 /// Where it goes, the form of it that is counted, and what is shown of it.
 fn target(user: &user::Model, channel: Channel) -> Result<(String, String, String)> {
     let proved = match channel {
-        Channel::Email => user.email_verified_at.and(user.email.clone().zip(user.email_key.clone())),
-        Channel::Sms => user.phone_verified_at.and(user.phone.clone().zip(user.phone_key.clone())),
+        Channel::Email => user.email_proved_at.and(user.email.clone().zip(user.email_key.clone())),
+        Channel::Sms => user.phone_proved_at.and(user.phone.clone().zip(user.phone_key.clone())),
     };
     let gone = || Fault::new(ErrorCode::NotAllowed, &["method"], "There is nowhere to send it to any more.");
     let (to, key) = proved.ok_or_else(gone)?;

@@ -51,7 +51,7 @@ pub async fn undo_young(txn: &Txn, ctx: &Ctx, user: user::Model) -> Result<user:
 }
 
 /// Whether there was one that its code has proved lately, as the log says: the word of an administrator is none of an intruder's.
-/// Where no address is in force, what opened the reset was sent to the number itself, and it is all by which the person is
+/// Where no address is proved, what opened the reset was sent to the number itself, and it is all by which the person is
 /// reached: it stays.
 async fn drop_number(txn: &Txn, ctx: &Ctx, user_id: Uuid) -> Result<bool> {
     let proved = event_target::Entity::find()
@@ -70,7 +70,7 @@ async fn drop_number(txn: &Txn, ctx: &Ctx, user_id: Uuid) -> Result<bool> {
         .col_expr(user::Column::UpdatedAt, Expr::value(ctx.now()))
         .filter(user::Column::Id.eq(user_id))
         .filter(user::Column::PhoneKey.is_not_null())
-        .filter(user::Column::EmailVerifiedAt.is_not_null())
+        .filter(user::Column::EmailProvedAt.is_not_null())
         .exec(&**txn)
         .await?;
     if dropped.rows_affected == 0 {

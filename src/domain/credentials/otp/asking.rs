@@ -60,8 +60,8 @@ async fn step_up(ctx: &Ctx, identifier: Option<&str>, channel: Option<Channel>) 
         return Err(Fault::invalid("identifier", "A step-up is of oneself: leave this out.").into());
     }
     let user = own(ctx, me).await?;
-    let email = user.email.filter(|_| user.email_verified_at.is_some());
-    let phone = user.phone.filter(|_| user.phone_verified_at.is_some());
+    let email = own_contact(ctx, &user, Way::Mail).await?;
+    let phone = own_contact(ctx, &user, Way::Text).await?;
     let usual = if email.is_none() && phone.is_some() { Channel::Sms } else { Channel::Email };
     let way = way(ctx, channel.unwrap_or(usual))?;
     let target = match way {
@@ -73,6 +73,17 @@ async fn step_up(ctx: &Ctx, identifier: Option<&str>, channel: Option<Channel>) 
     let subject = me.user_id.to_string();
     bounded(ctx, OtpPurpose::StepUp, &subject, async { Ok(()) }).await?;
     post(ctx, Some(me.user_id), Asked::StepUp, way, Some(target)).await
+}
+
+/// What is sent to it opens the account.
+async fn own_contact(ctx: &Ctx, user: &user::Model, way: Way) -> Result<Option<String>> {
+    let (shown, key) = match way {
+        Way::Mail => (&user.email, &user.email_key),
+        Way::Text => (&user.phone, &user.phone_key),
+    };
+    let Some(key) = key else { return Ok(None) };
+    let opens = identity::opens(ctx.app.db.read(), user, key).await?;
+    Ok(shown.clone().filter(|_| opens))
 }
 
 /// The mail that proves an address, once more.

@@ -1,6 +1,6 @@
 //! Logging in with a code.
 
-use entity::{CodePurpose, UserStatus, user};
+use entity::{CodePurpose, UserStatus};
 
 use super::OtpPurpose;
 use crate::{
@@ -31,8 +31,13 @@ pub async fn log_in(ctx: &Ctx, login: OtpLogin) -> Result<Entered> {
     let user = named.filter(|user| user.status == UserStatus::Active);
     let candidates: Vec<_> = user.iter().map(|user| (user.id, CodePurpose::Login)).collect();
     let right = guessing::guess(ctx, OtpPurpose::Login, &identifier, &candidates, &code).await;
+    // Whether it went to what is the account's now, and opens it still.
+    let opens = match (&right, &user) {
+        (Ok(row), Some(user)) => identity::opens(ctx.app.db.read(), user, &row.target).await?,
+        _ => false,
+    };
     let (row, user) = match (right, user) {
-        (Ok(row), Some(user)) if is_of(&user, &row.target) => (row, user),
+        (Ok(row), Some(user)) if opens => (row, user),
         (Ok(_), user) => {
             refusals::note(ctx, user.map(|user| user.id), None).await?;
             return Err(identity::refusal(ErrorCode::WrongCode, "code").into());
@@ -50,11 +55,4 @@ pub async fn log_in(ctx: &Ctx, login: OtpLogin) -> Result<Entered> {
     txn.commit().await?;
     let how = How::Otp;
     entering::enter(ctx, Entering { user, application_id, device, how, device_token: None, since }).await
-}
-
-/// Whether the code went to what is the account's now.
-fn is_of(user: &user::Model, target: &str) -> bool {
-    let email = user.email_key.as_deref().filter(|_| user.email_verified_at.is_some());
-    let phone = user.phone_key.as_deref().filter(|_| user.phone_verified_at.is_some());
-    email == Some(target) || phone == Some(target)
 }

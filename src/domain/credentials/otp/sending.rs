@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use crate::{
     context::Ctx,
+    db::Txn,
     domain::{
         credentials::codes::{self, NewCode},
         events::log::{self, EventType, NewEvent},
-        identity::account::service as account,
+        identity::{account::service as account, service as identity},
         limits::{
             Network,
             budget::{self, Matter, Verdict},
@@ -56,14 +57,14 @@ const fn purpose(asked: Asked) -> CodePurpose {
     }
 }
 
-/// Nothing is sent to an account that is not active, nor to an address or number that is not proved; but the number
+/// Nothing is sent to an account that is not active, nor to an address or number that does not open it; but to the number
 /// that is to be proved.
 pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way, asker: Network) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
     let Some(user) = user::Entity::find_by_id(user_id).one(&*txn).await? else {
         return Ok(());
     };
-    let Some((to, compared)) = target(&user, asked, way) else {
+    let Some((to, compared)) = target(&txn, &user, asked, way).await? else {
         return Ok(());
     };
     // However the account was named: so many messages for each purpose reach one person.
@@ -103,17 +104,19 @@ const fn matter(asked: Asked) -> Matter {
 }
 
 /// Where the message goes, and the form of it that is compared.
-fn target(user: &user::Model, asked: Asked, way: Way) -> Option<(String, String)> {
-    let proved = match way {
-        Way::Mail => user.email_verified_at.is_some(),
-        Way::Text if asked == Asked::Phone => user.phone_proved_at.is_none(),
-        Way::Text => user.phone_verified_at.is_some(),
-    };
-    if user.status != UserStatus::Active || !proved {
-        return None;
-    }
-    match way {
+async fn target(txn: &Txn, user: &user::Model, asked: Asked, way: Way) -> Result<Option<(String, String)>> {
+    let found = match way {
         Way::Mail => user.email.clone().zip(user.email_key.clone()),
         Way::Text => user.phone.clone().zip(user.phone_key.clone()),
-    }
+    };
+    let Some((to, compared)) = found.filter(|_| user.status == UserStatus::Active) else {
+        return Ok(None);
+    };
+    let good = match asked {
+        Asked::Phone => way == Way::Text && user.phone_proved_at.is_none(),
+        Asked::Login | Asked::PasswordReset | Asked::StepUp => {
+            identity::opens(&**txn, user, &compared).await?
+        }
+    };
+    Ok(good.then_some((to, compared)))
 }

@@ -39,7 +39,10 @@ pub async fn reset_password(ctx: &Ctx, key: Key, new: String) -> Result<user::Mo
     };
     let over = || refusal(ErrorCode::AlreadyUsed, field);
     let user = super::find(ctx.app.db.read(), row.user_id).await?;
-    let user = user.filter(|user| is_for(user, &row)).ok_or_else(over)?;
+    let user = user.filter(|user| user.status == UserStatus::Active).ok_or_else(over)?;
+    if !identity::opens(ctx.app.db.read(), &user, &row.target).await? {
+        return Err(over().into());
+    }
     limits::for_source(ctx, &rules::NEW_PASSWORD_SOURCE).await?;
     super::judge(ctx, &user, &new).await?;
     let hash = ctx.app.hasher.hash(ctx.source(), &new, ctx.app.random.as_ref()).await?;
@@ -73,13 +76,6 @@ async fn right_code(ctx: &Ctx, identifier: &str, guess: &str) -> Result<code::Mo
         refusals::note(ctx, user.map(|user| user.id), json!({ "code": "PASSWORD_RESET" })).await?;
     }
     guessed
-}
-
-/// Whether the account is open, and what was sent went to what is proved to be its own now.
-fn is_for(user: &user::Model, row: &code::Model) -> bool {
-    let email = user.email_key.as_ref().filter(|_| user.email_verified_at.is_some());
-    let phone = user.phone_key.as_ref().filter(|_| user.phone_verified_at.is_some());
-    user.status == UserStatus::Active && (email == Some(&row.target) || phone == Some(&row.target))
 }
 
 fn refusal(code: ErrorCode, field: &str) -> Fault {
