@@ -2,7 +2,10 @@
 //! GraphQL, no queries. The schema itself is made by the `migration` crate, which knows nothing of these files;
 //! a test compares the two on both databases.
 
-#![allow(clippy::disallowed_methods, reason = "what is derived can begin transactions; rooms use `Db::begin`")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is derived can begin transactions; rooms use `Db::begin`"
+)]
 
 /// What programs show in place of their users.
 pub mod api_key;
@@ -79,7 +82,7 @@ pub use application::IdentityBackend;
 pub use challenge::ChallengeKind;
 pub use event::ActorKind;
 pub use invitation::InvitationStatus;
-pub use job::JobState;
+pub use job::{JobLane, JobState};
 pub use notification::NotificationState;
 pub use one_time_code::{Channel, CodePurpose};
 pub use secret::Secret;
