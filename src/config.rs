@@ -7,6 +7,7 @@
 mod address;
 mod database_url;
 mod file;
+mod list;
 mod quote;
 mod safety;
 mod secret;
@@ -14,11 +15,10 @@ mod smtp_url;
 mod usage;
 mod values;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr as _, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::EnumValueParser};
 
-use self::values::{parse_listen, parse_number, parse_path};
 pub use self::{
     database_url::{DatabaseUrl, PostgresUrl},
     file::{misspelt_variables, with_file},
@@ -27,6 +27,10 @@ pub use self::{
     smtp_url::{Sender, SmtpUrl},
     usage::{WrongUsage, wrong_usage},
     values::{LogFilter, Network, Origin, PublicUrl, parse_duration},
+};
+use self::{
+    list::{Listed, Trimmed},
+    values::{parse_listen, parse_number, parse_path},
 };
 
 #[derive(Args, Clone, Debug)]
@@ -72,8 +76,8 @@ pub struct Server {
     #[arg(long, env = "DENIZEN_MODE", default_value = "development")]
     pub mode: Mode,
     /// What production refuses and is wanted all the same, as `rate-limits,trace`; each refusal says its name
-    #[arg(long = "unsafe", id = "unsafe", env = "DENIZEN_UNSAFE", value_delimiter = ',')]
-    pub exemptions: Vec<Exemption>,
+    #[arg(long = "unsafe", id = "unsafe", env = "DENIZEN_UNSAFE", value_delimiter = ',', value_parser = Listed(EnumValueParser::<Exemption>::new()))]
+    pub exemptions: Vec<Option<Exemption>>,
     /// The address and port to listen on
     #[arg(long, env = "DENIZEN_LISTEN", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     pub listen: SocketAddr,
@@ -85,8 +89,8 @@ pub struct Server {
     #[arg(long, env = "DENIZEN_PLAYGROUND")]
     pub playground: Option<Switch>,
     /// Networks of reverse proxies whose `X-Forwarded-For` is believed, as `10.0.0.0/8,::1`
-    #[arg(long, env = "DENIZEN_TRUSTED_PROXIES", value_delimiter = ',')]
-    pub trusted_proxies: Vec<Network>,
+    #[arg(long, env = "DENIZEN_TRUSTED_PROXIES", value_delimiter = ',', value_parser = Listed(Network::from_str))]
+    pub trusted_proxies: Vec<Option<Network>>,
     /// Bound how often passwords and codes can be guessed and mails asked for. Off only where something else does
     #[arg(long, env = "DENIZEN_RATE_LIMITS", default_value = "on")]
     pub rate_limits: Switch,
@@ -99,8 +103,8 @@ pub struct Server {
     pub federated_tracing: Switch,
     /// Origins of front ends that browsers may call the API and use passkeys from, beside the service's own, as
     /// `https://app.example.org,http://localhost:5173`
-    #[arg(long, env = "DENIZEN_ALLOWED_ORIGINS", value_delimiter = ',')]
-    pub allowed_origins: Vec<Origin>,
+    #[arg(long, env = "DENIZEN_ALLOWED_ORIGINS", value_delimiter = ',', value_parser = Listed(Origin::from_str))]
+    pub allowed_origins: Vec<Option<Origin>>,
     /// How many connections may be open at once
     #[arg(long, env = "DENIZEN_MAX_CONNECTIONS", default_value_t = 4096, value_parser = |text: &str| parse_number(text, &(1..=1_000_000_usize)))]
     pub max_connections: usize,
@@ -219,6 +223,7 @@ pub struct Mail {
         long,
         env = "DENIZEN_NOTICES",
         value_delimiter = ',',
+        value_parser = Trimmed(EnumValueParser::<NoticeKind>::new()),
         default_value = "welcome,new-device,password-changed,email-changed,factor-changed"
     )]
     pub notices: Vec<NoticeKind>,

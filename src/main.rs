@@ -172,6 +172,11 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
     if !exemptions.is_empty() {
         tracing::warn!("DENIZEN_UNSAFE allows what production refuses otherwise: {}", exemptions.join(", "));
     }
+    let database = &config.database.database_url;
+    if !database.passed_over().is_empty() {
+        let parameters = database.passed_over().join(", ");
+        tracing::warn!("DENIZEN_DATABASE_URL has parameters that make no difference here: {parameters}");
+    }
     // Before anything is made: whoever cannot listen has no use for it, and would never show the password that is made up.
     let bound = listener::bind(config.server.listen)?;
     let Started { app, admin_password } =
@@ -190,7 +195,7 @@ async fn serve(config: Config, misspelt: &[String]) -> Outcome {
     let connections = server::Bounds {
         all: app.config.server.max_connections,
         per_address: app.config.server.max_connections_per_address,
-        proxies: app.config.server.trusted_proxies.clone(),
+        proxies: app.config.server.trusted_proxies.iter().flatten().copied().collect(),
     };
     let pace = server::Pace { connections, ..server::Pace::default() };
     server::serve(listener, http::Front::new(Arc::clone(&app)), pace, stop.clone()).await;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use sea_orm::Iterable as _;
 use tokio::{
     task::{self, JoinSet},
     time::{MissedTickBehavior, interval, timeout},
@@ -46,8 +47,9 @@ struct Places {
 
 impl Places {
     fn free(&self) -> Vec<(Lane, u64)> {
-        let left = |lane: Lane| lane.places().saturating_sub(self.taken.get(&lane).copied().unwrap_or(0));
-        Lane::ALL.into_iter().map(|lane| (lane, left(lane))).filter(|(_, left)| *left > 0).collect()
+        let left =
+            |lane: Lane| jobs::places(lane).saturating_sub(self.taken.get(&lane).copied().unwrap_or(0));
+        Lane::iter().map(|lane| (lane, left(lane))).filter(|(_, left)| *left > 0).collect()
     }
 
     fn take(&mut self, free: &[(Lane, u64)], claimed: &[Claimed]) {
@@ -78,20 +80,19 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let called = tokio::select! {
+        tokio::select! {
             () = stop.cancelled() => break,
-            () = app.db.enqueued() => true,
+            () = app.db.enqueued() => {}
             Some(done) = under_way.join_next_with_id() => {
                 let id = done.map_or_else(|error| error.id(), |(id, ())| id);
                 if !lanes.remove(&id).is_some_and(|lane| places.leave(lane)) {
                     continue;
                 }
-                false
             }
-            _ = looks.tick() => false,
-        };
+            _ = looks.tick() => {}
+        }
         let free = places.free();
-        let taken = timeout(TIME_LIMIT, take(&app, &free, called)).await;
+        let taken = timeout(TIME_LIMIT, jobs::claim(&app, &app.instance, &free)).await;
         match taken.unwrap_or_else(|_| Err(Error::internal("the database does not answer"))) {
             Ok(claimed) => {
                 places.take(&free, &claimed);
@@ -112,7 +113,7 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
 pub async fn drain(app: &Arc<App>) -> Result<usize> {
     let mut done = 0;
     loop {
-        let claimed = take(app, &Places::default().free(), false).await?;
+        let claimed = jobs::claim(app, &app.instance, &Places::default().free()).await?;
         if claimed.is_empty() {
             return Ok(done);
         }
@@ -121,14 +122,6 @@ pub async fn drain(app: &Arc<App>) -> Result<usize> {
             done += 1;
         }
     }
-}
-
-/// Whoever was called need not ask whether there is anything.
-async fn take(app: &App, free: &[(Lane, u64)], called: bool) -> Result<Vec<Claimed>> {
-    if free.is_empty() || !(called || jobs::any_due(app).await?) {
-        return Ok(Vec::new());
-    }
-    jobs::claim(app, &app.instance, free).await
 }
 
 async fn carry_out(app: Arc<App>, claimed: Claimed) {

@@ -13,6 +13,17 @@ pub enum JobState {
     Dead,
 }
 
+/// Jobs that may wait for the same thing outside: each lane has places of its own, so that a mail server that hangs holds up
+/// mails and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JobLane {
+    Mail,
+    Text,
+    /// What only the database is needed for, and what a previous version wrote.
+    Other,
+}
+
 /// Work that was promised in a transaction and is done after it, at least once.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -35,6 +46,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub last_error: Option<String>,
     pub created_at: Timestamp,
+    pub lane: JobLane,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

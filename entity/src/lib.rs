@@ -82,7 +82,7 @@ pub use application::IdentityBackend;
 pub use challenge::ChallengeKind;
 pub use event::ActorKind;
 pub use invitation::InvitationStatus;
-pub use job::JobState;
+pub use job::{JobLane, JobState};
 pub use notification::NotificationState;
 pub use one_time_code::{Channel, CodePurpose};
 pub use secret::Secret;

@@ -16,6 +16,7 @@ mod m20261130_17_proved_numbers;
 mod m20261130_18_dispatches;
 mod m20261130_19_code_askers;
 mod m20261130_20_refresh;
+mod m20261130_22_job_lanes;
 mod schema;
 
 use std::collections::HashSet;
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_18_dispatches::Dispatches),
             Box::new(m20261130_19_code_askers::CodeAskers),
             Box::new(m20261130_20_refresh::Refresh),
+            Box::new(m20261130_22_job_lanes::JobLanes),
         ]
     }
 

@@ -91,6 +91,11 @@ mod tests {
         let given =
             ["--trusted-documents", "a.json", "--unsafe", "trace,rate-limits", "--smtp-url", "smtp://mail"];
         assert_eq!(parsed(&given).unwrap().server.exemptions.len(), 2);
+        let proxies = |text: &str| {
+            let config = parsed(&["--trusted-proxies", text]).unwrap();
+            config.server.trusted_proxies.into_iter().flatten().count()
+        };
+        assert_eq!(["", " ", "::1", "10.0.0.1, ::1", "::1,"].map(proxies), [0, 0, 1, 2, 1]);
     }
 
     #[test]

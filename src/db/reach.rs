@@ -70,14 +70,18 @@ impl Failure {
                     Self::Lasting("this user of the machine may not open the socket")
                 }
                 ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                    Self::Lasting("there is no way to that network")
+                    Self::Passing("there is no way to that network")
                 }
                 ErrorKind::TimedOut => Self::Passing("it does not answer"),
-                ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => {
-                    Self::Lasting("the connection was closed; does a PostgreSQL listen there?")
+                // A proxy in front of it accepts before it can pass anything on, as Docker's does.
+                ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+                | ErrorKind::UnexpectedEof => {
+                    Self::Passing("the connection was closed; does a PostgreSQL listen there?")
                 }
-                // What a resolver says has no kind of its own.
-                _ => Self::Lasting("the host is not known or cannot be reached; is its name right?"),
+                // What a resolver says has no kind of its own, and soon after the machine's start it says "try again".
+                _ => Self::Passing("the host is not known or cannot be reached; is its name right?"),
             },
             SqlxError::Database(said) => Self::of_code(said.code().as_deref().unwrap_or_default()),
             SqlxError::Tls(_) => Self::Lasting(
@@ -113,7 +117,13 @@ mod tests {
         let refused = SqlxError::Io(std::io::Error::new(ErrorKind::ConnectionRefused, "hush"));
         assert!(matches!(Failure::of(&refused), Failure::Passing(_)));
         let unknown = SqlxError::Io(std::io::Error::other("hush"));
-        assert!(matches!(Failure::of(&unknown), Failure::Lasting(why) if !why.contains("hush")));
+        assert!(matches!(Failure::of(&unknown), Failure::Passing(why) if !why.contains("hush")));
+        for closed in [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof, ErrorKind::NetworkUnreachable] {
+            let closed = SqlxError::Io(std::io::Error::new(closed, "hush"));
+            assert!(matches!(Failure::of(&closed), Failure::Passing(why) if !why.contains("hush")));
+        }
+        let no_socket = SqlxError::Io(std::io::Error::new(ErrorKind::NotFound, "hush"));
+        assert!(matches!(Failure::of(&no_socket), Failure::Lasting(_)));
         let broken = SqlxError::Configuration("hush".into());
         assert!(!Failure::of(&broken).why().contains("hush"));
         assert!(matches!(Failure::of_code("57P03"), Failure::Passing(_)));

@@ -40,7 +40,7 @@ enum HostCounts {
 impl Origins {
     pub fn of(app: &App) -> Self {
         let own = std::iter::once(app.public_url.origin());
-        let allowed = own.chain(app.config.server.allowed_origins.iter().cloned()).collect();
+        let allowed = own.chain(app.config.server.allowed_origins.iter().flatten().cloned()).collect();
         let host = if app.config.production() { HostCounts::No } else { HostCounts::Yes };
         Self(Arc::new(Known { allowed, host }))
     }

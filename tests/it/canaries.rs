@@ -74,12 +74,36 @@ fn assert_silent(said: &str, what: &str) {
     assert!(!said.to_ascii_lowercase().contains(TRACE), "{what} tells a secret:\n{said}");
 }
 
+/// The setting that is judged last: when it is refused, every other one was read.
+const LAST: &str = "DENIZEN_LOG_FORMAT";
+
+/// What takes a text that looks like an address with a password in it.
+const TAKERS: [&str; 5] = [
+    "DENIZEN_ADMIN_EMAIL",
+    "DENIZEN_ADMIN_PASSWORD",
+    "DENIZEN_DATABASE_URL",
+    "DENIZEN_ROUTER_SECRET",
+    "DENIZEN_SMTP_URL",
+];
+
 /// Nothing here reaches a database: what is well-formed elsewhere is refused by the broken setting beside it.
 fn parse(folder: &Path, command: &[&str], variables: &[(&str, &str)]) -> String {
-    let mut all = vec![("DENIZEN_LOG", "trace"), ("DENIZEN_KEY_ROTATION", "never")];
+    let mut all = vec![("DENIZEN_LOG", "trace"), (LAST, "never")];
     all.retain(|(name, _)| variables.iter().all(|(other, _)| other != name));
     all.extend_from_slice(variables);
     said(&process::run(folder, command, &all))
+}
+
+/// The same for settings in the file, which are judged after all variables.
+fn parse_file(folder: &Path, text: &str) -> String {
+    fs::write(folder.join("denizen.toml"), format!("log_format = \"never\"\n{text}")).expect("a file");
+    let told = said(&process::run(folder, &["export"], &[("DENIZEN_LOG", "trace")]));
+    fs::remove_file(folder.join("denizen.toml")).expect("no file");
+    told
+}
+
+fn names(told: &str, variable: &str) -> bool {
+    told.contains(&format!("({variable}) is wrong: "))
 }
 
 #[test]
@@ -87,10 +111,16 @@ fn no_setting_repeats_a_password_in_an_address() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = settings();
     assert!(settings.len() > 30, "the settings were not found");
+    assert_eq!(
+        settings.last().map(|last| last.variable.as_str()),
+        Some(LAST),
+        "what comes behind is not read"
+    );
     for Setting { variable, .. } in &settings {
         for value in in_addresses().into_iter().step_by(5) {
             let told = parse(folder.path(), &["migrate"], &[(variable, &value)]);
-            assert!(told.contains("denizen: "), "{variable}={value} was not refused:\n{told}");
+            let taken = TAKERS.contains(&variable.as_str()) && names(&told, LAST);
+            assert!(names(&told, variable) || taken, "{variable}={value} was not judged:\n{told}");
             assert_silent(&told, &format!("{variable}={value}"));
         }
     }
@@ -100,26 +130,29 @@ fn no_setting_repeats_a_password_in_an_address() {
 fn no_secret_setting_repeats_its_value_wherever_it_stands() {
     let folder = tempfile::tempdir().expect("a folder");
     let secrets: Vec<_> = settings().into_iter().filter(|setting| setting.secret).collect();
-    let names: Vec<_> = secrets.iter().map(|setting| setting.key.as_str()).collect();
+    let keys: Vec<_> = secrets.iter().map(|setting| setting.key.as_str()).collect();
     for known in ["database_url", "secret", "router_secret", "smtp_url", "admin_password"] {
-        assert!(names.contains(&known), "{known} is a secret: its value is to be hidden in the help");
+        assert!(keys.contains(&known), "{known} is a secret: its value is to be hidden in the help");
     }
     let commands = [&["serve"][..], &["doctor"], &["keys", "list"], &["admin", "create"], &["health"]];
-    let file = folder.path().join("denizen.toml");
     for Setting { flag, variable, key, .. } in &secrets {
         let values = as_a_whole().into_iter().chain(in_addresses().into_iter().step_by(5));
         for (number, value) in values.enumerate() {
             let mut flags = commands[number % commands.len()].to_vec();
             flags.extend([flag.as_str(), &value]);
-            assert_silent(&parse(folder.path(), &flags, &[]), &format!("{flags:?}"));
-            assert_silent(&parse(folder.path(), &["serve"], &[(variable, &value)]), variable);
-            for text in
-                [format!("{key} = {value:?}\n"), format!("{key} = \"{value}\n"), format!("{key} = {value}\n")]
-            {
-                fs::write(&file, &text).expect("a file");
-                assert_silent(&parse(folder.path(), &["export"], &[]), &text);
+            let judged = |told: &str, what: &str| {
+                assert_silent(told, what);
+                assert!(names(told, variable) || names(told, LAST), "{what} was not judged:\n{told}");
+            };
+            judged(&parse(folder.path(), &flags, &[]), &format!("{flags:?}"));
+            judged(&parse(folder.path(), &["serve"], &[(variable, &value)]), variable);
+            let text = format!("{key} = {value:?}\n");
+            judged(&parse_file(folder.path(), &text), &text);
+            for text in [format!("{key} = \"{value}\n"), format!("{key} = {value}\n")] {
+                let told = parse_file(folder.path(), &text);
+                assert_silent(&told, &text);
+                assert!(told.contains("is not TOML"), "{told}");
             }
-            fs::remove_file(&file).expect("no file");
         }
     }
 }
@@ -190,17 +223,20 @@ async fn a_database_that_refuses_is_named_without_its_password() {
     assert!(told.contains("there is no database of this name"), "{told}");
     let told = refused(&format!("postgres://postgres:{ENCODED}@localhost/nothing?host=/nowhere"));
     assert!(told.contains("there is no socket"), "{told}");
-    let told = refused(&format!("postgres://ada:{ENCODED}@{}/people", refusing_database()));
+    let told = refused(&format!("postgres://ada:{ENCODED}@{}/people", refusing_database(0)));
     assert!(told.contains("does not take this password"), "{told}");
+    // As Docker's proxy does while the database behind it is being made.
+    let told = refused(&format!("postgres://ada:{ENCODED}@{}/people", refusing_database(2)));
+    assert!(told.contains("does not take this password"), "it was not asked again: {told}");
 }
 
-/// Asks for the password in the open, refuses it, and repeats it.
-fn refusing_database() -> std::net::SocketAddr {
+/// Asks for the password in the open, refuses it, and repeats it. Closes so many connections before, without a word.
+fn refusing_database(closed: usize) -> std::net::SocketAddr {
     use std::io::Write as _;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
+        for mut stream in listener.incoming().map_while(Result::ok).skip(closed) {
             let mut message = [0; 1024];
             // No TLS, then the password, then no.
             let _ = stream.read(&mut message);

@@ -45,6 +45,7 @@ mod id_tokens;
 mod identity;
 mod import;
 mod imported_hashes;
+mod job_lanes;
 mod key_rotation;
 mod known_documents;
 mod known_names;

@@ -77,13 +77,17 @@ fn a_database_over_a_network_is_refused_without_tls() {
     assert!(refused("postgres://ada:tinte@10.0.0.1/people?sslmode=prefer"));
     assert!(refused("postgres://db.example/people?user=ada&password=tinte"));
     assert!(refused("postgres://ada:tinte@localhost/people?host=db.example"));
+    // The password may stand in a file that only the driver reads.
+    assert!(refused("postgres://ada@db.example/people"));
     for safe in [
         "postgres://ada:tinte@db.example/people?sslmode=require",
         "postgres://ada:tinte@db.example/people?sslmode=verify-full",
         "postgres://ada:tinte@localhost/people",
         "postgres://ada:tinte@127.0.0.1:6432/people",
         "postgres://ada:tinte@db.example/people?host=/run/postgresql",
-        "postgres://ada@db.example/people",
+        "postgres://ada:tinte@/people?host=/run/postgresql",
+        "postgres://ada@db.example/people?sslmode=require",
+        "postgres://ada:tinte@db.example/people?sslmode=require&channel_binding=require&connect_timeout=10",
     ] {
         assert!(!refused(safe), "{safe}");
     }
@@ -137,6 +141,36 @@ fn a_name_that_allows_nothing_is_refused_with_those_that_do() {
     let (started, said) =
         migrate(folder.path(), &[("DENIZEN_PUBLIC_URL", "https://ada:tinte@id.example.org")]);
     assert!(!started && said.contains("DENIZEN_PUBLIC_URL") && !said.contains("tinte"), "{said}");
+}
+
+#[test]
+fn lists_are_read_as_people_and_compose_files_write_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let risks = ("DENIZEN_RATE_LIMITS", "off");
+    for names in ["trace, rate-limits", " rate-limits ", "trace,rate-limits,"] {
+        let (started, said) = migrate(folder.path(), &[risks, ("DENIZEN_UNSAFE", names)]);
+        assert!(started, "{names:?}: {said}");
+    }
+    for variable in ["DENIZEN_UNSAFE", "DENIZEN_TRUSTED_PROXIES", "DENIZEN_ALLOWED_ORIGINS"] {
+        for nothing in ["", " "] {
+            let (started, said) = migrate(folder.path(), &[(variable, nothing)]);
+            assert!(started, "{variable}={nothing:?}: {said}");
+        }
+    }
+    let (started, said) = migrate(folder.path(), &[("DENIZEN_NOTICES", "welcome, new-device")]);
+    assert!(started, "{said}");
+    assert!(!migrate(folder.path(), &[("DENIZEN_NOTICES", "")]).0, "no notice at all is called `none`");
+    let (started, _) = migrate(folder.path(), &[risks, ("DENIZEN_UNSAFE", "")]);
+    assert!(!started, "nothing allows nothing");
+    let (started, said) = migrate(folder.path(), &[("DENIZEN_TRUSTED_PROXIES", "10.0.0.1, ::/0")]);
+    assert!(!started && said.contains("add `trusted-proxies`"), "{said}");
+    std::fs::write(
+        folder.path().join("denizen.toml"),
+        "unsafe = []\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n",
+    )
+    .expect("a file");
+    let (started, said) = migrate(folder.path(), &[]);
+    assert!(started, "{said}");
 }
 
 #[test]

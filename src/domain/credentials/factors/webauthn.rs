@@ -55,7 +55,7 @@ fn relying_party(ctx: &Ctx) -> Result<Webauthn> {
     let (host, origin) = host(ctx).zip(origin(&ctx.app)).ok_or_else(unsupported)?;
     let builder = WebauthnBuilder::new(&host, &origin).map_err(|_| unsupported())?;
     // A browser offers the passkeys of our name to pages below that name alone; of those, to which we allow it.
-    let others = ctx.app.config.server.allowed_origins.iter();
+    let others = ctx.app.config.server.allowed_origins.iter().flatten();
     let others = others.filter_map(|origin| Url::parse(origin.as_str()).ok());
     let others = others.filter(|origin| is_at_or_below(origin, &host));
     let builder = others.fold(builder, |builder, origin| builder.append_allowed_origin(&origin));
