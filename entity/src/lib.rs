@@ -2,7 +2,10 @@
 //! GraphQL, no queries. The schema itself is made by the `migration` crate, which knows nothing of these files;
 //! a test compares the two on both databases.
 
-#![allow(clippy::disallowed_methods, reason = "what is derived can begin transactions; rooms use `Db::begin`")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is derived can begin transactions; rooms use `Db::begin`"
+)]
 
 /// What programs show in place of their users.
 pub mod api_key;
