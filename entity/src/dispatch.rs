@@ -17,6 +17,9 @@ pub struct Model {
     /// The hash of who asked: a network, or an organisation.
     #[sea_orm(column_type = "Text")]
     pub asker: String,
+    /// The hash of the block of addresses that the network is a part of; of an organisation, as `asker`.
+    #[sea_orm(column_type = "Text")]
+    pub block: String,
     /// It went out beyond the target's budget, because the asker was new to the target.
     pub newcomer: bool,
     pub sent_at: Timestamp,

@@ -24,6 +24,7 @@ impl MigrationTrait for Dispatches {
             .col(id())
             .col(text("target"))
             .col(text("asker"))
+            .col(text("block"))
             .col(boolean("newcomer"))
             .col(moment("sent_at"))
             .take();

@@ -12,7 +12,7 @@ use crate::{
 const NEW: &str = "seven umbrellas in may";
 
 /// A world behind a proxy that says where each request comes from.
-async fn each() -> Vec<World> {
+pub async fn each() -> Vec<World> {
     let mut worlds = Vec::new();
     for backend in [Backend::Sqlite, Backend::Postgres] {
         worlds.push(World::with(backend, &["--trusted-proxies", "203.0.113.0/24"]).await);
@@ -20,12 +20,12 @@ async fn each() -> Vec<World> {
     worlds
 }
 
-fn from(world: &World, ip: &str) -> Client {
+pub fn from(world: &World, ip: &str) -> Client {
     world.anonymous().with_header("x-forwarded-for", ip)
 }
 
 /// Somewhere in a network of its own.
-fn network(world: &World, number: usize) -> Client {
+pub fn network(world: &World, number: usize) -> Client {
     from(world, &format!("10.{}.{}.1", number / 256, number % 256))
 }
 
@@ -59,13 +59,13 @@ async fn reset(client: &Client, key: Value) -> Answer {
     client.run_with(document, json!({ "input": input })).await
 }
 
-async fn log_in(client: &Client, identifier: &str, code: &str) -> Answer {
+pub async fn log_in(client: &Client, identifier: &str, code: &str) -> Answer {
     let document = "mutation ($identifier: String!, $code: String!) {
         loginWithOtp(input: { identifier: $identifier, code: $code }) { tokens { accessToken } errors { code path } } }";
     client.run_with(document, json!({ "identifier": identifier, "code": code })).await
 }
 
-async fn ask(client: &Client, purpose: &str, identifier: &str) -> Answer {
+pub async fn ask(client: &Client, purpose: &str, identifier: &str) -> Answer {
     otp::request(client, json!({ "purpose": purpose, "identifier": identifier })).await
 }
 
@@ -121,7 +121,7 @@ async fn a_source_uses_up_its_own_share_of_a_target_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_target_gets_twenty_and_then_the_first_of_each_new_source_up_to_a_hundred_a_day() {
+async fn a_target_gets_twenty_and_then_some_of_each_new_source_up_to_a_hundred_sources_a_day() {
     for world in each().await {
         world.user("ada").await;
         let before = count(&world, "ada@example.org").await;
@@ -130,24 +130,109 @@ async fn a_target_gets_twenty_and_then_the_first_of_each_new_source_up_to_a_hund
             forgot(&network(&world, number / 5), "ada").await;
         }
         assert_eq!(sent().await, 20);
-        for number in 4..110 {
+        for number in 4..30 {
             let answer = forgot(&network(&world, number), "ada@example.org").await;
             assert_eq!(answer.ok("/forgotPassword/delivery/destination"), "a•••@example.org");
             let again = forgot(&network(&world, number), "ada@example.org").await;
             assert_eq!(again.text, answer.text, "what is not sent is announced alike");
             if number == 6 {
-                assert_eq!(sent().await, 23, "the first of each, and not the second");
+                assert_eq!(sent().await, 26, "what is new gets more than one");
             }
         }
-        assert_eq!(sent().await, 120, "a hundred a day");
+        assert_eq!(sent().await, 60, "twenty sources of one /16");
+        for number in 0..80 {
+            forgot(&from(&world, &format!("172.{number}.0.1")), "ada").await;
+        }
+        assert_eq!(sent().await, 140, "a hundred sources");
+        forgot(&from(&world, "198.51.100.9"), "ada").await;
+        assert_eq!(sent().await, 140);
+        forgot(&from(&world, "172.7.0.1"), "ada").await;
+        assert_eq!(sent().await, 141, "who was let in stays so");
         let unknown = forgot(&network(&world, 5_000), "eve@example.org").await;
         assert_eq!(unknown.ok("/forgotPassword/delivery/destination"), "e•••@example.org");
         // Codes for logins have a budget of their own.
         ask(&network(&world, 1), "LOGIN", "ada").await;
-        assert_eq!(sent().await, 121);
+        assert_eq!(sent().await, 142);
         world.pass(Duration::from_hours(24));
         forgot(&network(&world, 1), "ada").await;
-        assert_eq!(sent().await, 122);
+        assert_eq!(sent().await, 143);
+    }
+}
+
+/// The owner comes last, and gets five of a day.
+async fn owner_gets_five(world: &World, owner: &Client) {
+    let before = count(world, "ada@example.org").await;
+    for number in 1..=5 {
+        world.pass(Duration::from_secs(1));
+        ask(owner, "LOGIN", "ada").await;
+        assert_eq!(count(world, "ada@example.org").await - before, number, "the owner, who comes last");
+    }
+}
+
+#[tokio::test]
+async fn whoever_holds_one_allocation_of_addresses_keeps_no_mail_from_the_owner() {
+    for (block, newcomers) in [("2001:db8:7", 5), ("10.7", 20)] {
+        for world in each().await {
+            world.user("ada").await;
+            let before = count(&world, "ada@example.org").await;
+            for number in 0..20 {
+                ask(&network(&world, number / 5), "LOGIN", "ada").await;
+            }
+            for number in 0..104 {
+                let ip = if block.contains(':') {
+                    format!("{block}:{number:x}::1")
+                } else {
+                    format!("{block}.{number}.1")
+                };
+                ask(&from(&world, &ip), "LOGIN", "ada").await;
+            }
+            assert_eq!(count(&world, "ada@example.org").await - before, 20 + newcomers, "{block}");
+            owner_gets_five(&world, &from(&world, "198.51.100.9")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_for_hours_keeps_no_mail_from_the_owner() {
+    for world in each().await {
+        world.user("ada").await;
+        let before = count(&world, "ada@example.org").await;
+        for round in 0..6 {
+            for number in 0..20 {
+                let name = format!("name{round}x{number}");
+                register(&network(&world, number / 5), &name, "ada@example.org").await;
+            }
+            world.pass(Duration::from_mins(11));
+        }
+        let after = count(&world, "ada@example.org").await;
+        assert_eq!(after - before, 100, "the proofs of an address are guessed at: a hundred a day");
+        let owner = from(&world, "198.51.100.9");
+        for number in 1..=6 {
+            register(&owner, &format!("ada{number}"), "ada@example.org").await;
+            world.pass(Duration::from_mins(11));
+            let sent = count(&world, "ada@example.org").await - after;
+            assert_eq!(sent, number.min(5), "the owner's first five");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_counts_wrong_guesses_in_a_row_has_no_end_in_a_day() {
+    for world in each().await {
+        world.user("ada").await;
+        let before = count(&world, "ada@example.org").await;
+        for round in 0..6 {
+            for number in 0..20 {
+                forgot(&network(&world, round * 4 + number / 5), "ada").await;
+            }
+            world.pass(Duration::from_mins(11));
+        }
+        assert_eq!(count(&world, "ada@example.org").await - before, 120);
+        for number in 1..=7 {
+            forgot(&from(&world, "198.51.100.9"), "ada").await;
+            world.pass(Duration::from_mins(11));
+            assert_eq!(count(&world, "ada@example.org").await - before, 120 + number);
+        }
     }
 }
 

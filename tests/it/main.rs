@@ -84,6 +84,7 @@ mod themselves;
 mod tidy;
 mod too_late;
 mod tracing;
+mod tries;
 mod update_users;
 mod vouched;
 mod vouched_elsewhere;

@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use entity::{Channel, CodePurpose, Timestamp, one_time_code as code};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Set,
-    sea_query::{Expr, SimpleExpr},
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
-use super::{factors::challenges, failures};
+use super::factors::challenges;
 use crate::{
     context::Ctx,
     crypto,
     db::Txn,
-    domain::limits::{Network, service as limits},
+    domain::limits::Network,
     error::{ErrorCode, Result},
 };
+
+pub use super::tries::{check_code, from_here, give_back_try};
 
 pub const CODE_TTL: Duration = Duration::from_mins(10);
 pub const LINK_TTL: Duration = Duration::from_hours(24);
@@ -237,133 +238,6 @@ pub async fn find_token(
         return Ok(Err(ErrorCode::Expired));
     }
     Ok(Ok(row))
-}
-
-/// That a code was asked for from where the request comes from, as a number to sort by: these are looked at before others,
-/// so that nobody's code is hidden by those that strangers ask for.
-pub fn from_here(ctx: &Ctx) -> SimpleExpr {
-    first_where(code::Column::Asker.eq(Network::of(ctx).hash()))
-}
-
-fn first_where(condition: SimpleExpr) -> SimpleExpr {
-    Expr::case(condition, Expr::cust("1")).finally(Expr::cust("0")).into()
-}
-
-/// Counts a try, in a transaction of its own: it stands even if what follows fails. Then says whether the code was
-/// right; [`spend`] uses it up. The count is raised before the answer is known to anybody, so that of forty parallel
-/// guesses five are answered.
-///
-/// One code is looked at: the one that was asked for from the same network, or else the newest. So it is no easier to guess
-/// where strangers have asked for many.
-///
-/// Where there is no code, or nobody (the nil id), as much is asked and written: time does not tell.
-pub async fn check_code(
-    ctx: &Ctx,
-    user_id: Uuid,
-    purpose: CodePurpose,
-    guess: &str,
-) -> Result<Result<code::Model, ErrorCode>> {
-    let txn = ctx.app.db.begin().await?;
-    let in_time = first_where(code::Column::ExpiresAt.gt(ctx.now()));
-    let open = code::Entity::find()
-        .filter(code::Column::UserId.eq(user_id))
-        .filter(code::Column::ConsumedAt.is_null())
-        .filter(code::Column::Purpose.eq(purpose))
-        .filter(code::Column::CodeHash.is_not_null())
-        .order_by_desc(in_time)
-        .order_by_desc(from_here(ctx))
-        .order_by_desc(code::Column::CreatedAt)
-        .order_by_desc(code::Column::Id)
-        .one(&*txn)
-        .await?;
-    let id = open.as_ref().map(|row| row.id).unwrap_or_default();
-    let guessed = ctx.app.vault.code_hash(id.as_bytes(), guess)?;
-    let hash = open.as_ref().and_then(|row| row.code_hash.as_ref());
-    let same = hash.is_some_and(|hash| crypto::same(&hash.0, &guessed.0));
-    let in_time = open.as_ref().is_some_and(|row| row.expires_at > ctx.now());
-    let whose = Tries::from_here(ctx, open.as_ref());
-    let counted = count_try(&txn, if in_time { id } else { Uuid::nil() }, whose).await?;
-    limits::leave_a_trace(&txn, ctx).await?;
-    let whose = if counted { user_id } else { Uuid::nil() };
-    let right = is_worth(&txn, ctx, whose, purpose, same && counted).await?;
-    txn.commit().await?;
-    Ok(match open {
-        Some(row) if right => Ok(row),
-        // Only who has the code learns that it has run out: it tells that there was one.
-        Some(_) if same && !in_time => Err(ErrorCode::Expired),
-        Some(_) if in_time && !counted => Err(ErrorCode::TooManyAttempts),
-        _ => Err(ErrorCode::WrongCode),
-    })
-}
-
-/// Who has so many tries at one code.
-#[derive(Clone, Copy)]
-enum Tries {
-    /// The network that asked for it.
-    OfAsker,
-    /// All others together.
-    OfOthers,
-}
-
-impl Tries {
-    /// Those of whoever tries now.
-    fn from_here(ctx: &Ctx, code: Option<&code::Model>) -> Self {
-        let here = Network::of(ctx).hash();
-        match code.and_then(|row| row.asker.as_ref()) {
-            Some(asker) if *asker == here => Self::OfAsker,
-            Some(_) | None => Self::OfOthers,
-        }
-    }
-
-    const fn column(self) -> code::Column {
-        match self {
-            Self::OfAsker => code::Column::AskerAttempts,
-            Self::OfOthers => code::Column::Attempts,
-        }
-    }
-}
-
-/// Whether there was a try left.
-async fn count_try(txn: &Txn, code_id: Uuid, whose: Tries) -> Result<bool> {
-    let column = whose.column();
-    let left = Condition::all()
-        .add(code::Column::Id.eq(code_id))
-        .add(Expr::col(column).lt(Expr::col(code::Column::MaxAttempts)));
-    let counted = code::Entity::update_many()
-        .col_expr(column, Expr::col(column).add(1))
-        .filter(left)
-        .exec(&**txn)
-        .await?;
-    Ok(counted.rows_affected > 0)
-}
-
-/// The code was right, and what else was needed was not: that was no wrong code.
-pub async fn give_back_try(ctx: &Ctx, code: &code::Model) -> Result<()> {
-    let column = Tries::from_here(ctx, Some(code)).column();
-    let txn = ctx.app.db.begin().await?;
-    code::Entity::update_many()
-        .col_expr(column, Expr::col(column).sub(1))
-        .filter(code::Column::Id.eq(code.id))
-        .filter(column.gt(0))
-        .exec(&*txn)
-        .await?;
-    txn.commit().await
-}
-
-/// Whether a code that is `right` proves anything after those that were wrong before it. A wrong one counts, a right one
-/// ends the count. The row of the code is held: one guess after the other.
-async fn is_worth(txn: &Txn, ctx: &Ctx, user_id: Uuid, purpose: CodePurpose, right: bool) -> Result<bool> {
-    if !failures::is_counted(purpose) {
-        return Ok(right);
-    }
-    let full = failures::are_too_many(&**txn, ctx, user_id, purpose).await?;
-    let worth = right && !full;
-    if worth {
-        failures::end(txn, user_id, purpose).await?;
-    } else {
-        failures::count(txn, user_id, purpose).await?;
-    }
-    Ok(worth)
 }
 
 /// Marks the code as consumed, unless somebody else just did, and with it whatever else was sent for the same purpose.

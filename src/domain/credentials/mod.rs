@@ -23,3 +23,4 @@ mod priority;
 pub mod proofs;
 pub mod refusals;
 pub mod reset;
+mod tries;

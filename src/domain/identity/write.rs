@@ -20,7 +20,7 @@ use crate::{
         events::log::{self, EventType, NewEvent},
         limits::{
             Network,
-            budget::{self, Matter, Verdict},
+            budget::{self, Asker, Matter, Verdict},
         },
         notifications::service::{self as notifications, Letter, Notice},
         orgs::service as orgs,
@@ -206,7 +206,7 @@ async fn mail(txn: &Txn, ctx: &Ctx, items: &[(Judged, Secrets)], users: &[user::
     let mut owners: HashMap<_, _> =
         owners.into_iter().map(|owner| (owner.email_key.clone(), owner)).collect();
     // Each address stands once in a list.
-    let asker = Network::of(ctx).hash();
+    let asker = Asker::network(&Network::of(ctx));
     let verdicts = budget::take_all(txn, ctx, Matter::Verification, &addresses, &asker).await?;
     let to = items.iter().zip(users).zip(verdicts);
     let to: Vec<_> = to.filter(|(_, verdict)| *verdict == Verdict::Send).map(|(item, _)| item).collect();

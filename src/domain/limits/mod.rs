@@ -10,4 +10,4 @@ mod network;
 pub mod rules;
 pub mod service;
 
-pub use network::Network;
+pub use network::{Block, Network};

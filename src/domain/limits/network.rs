@@ -24,8 +24,40 @@ impl Network {
 
     /// What the database keeps of it.
     pub fn hash(&self) -> String {
-        HEXLOWER.encode(&crypto::token_hash(&format!("network\0{}", self.0)).0)
+        hash(&self.0)
     }
+
+    /// The block of addresses that it is a part of.
+    pub fn block(&self) -> Block {
+        let block = match self.0.split_once('/') {
+            Some((ip, "24")) => {
+                let mut parts = ip.split('.');
+                let (first, second) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+                Some((format!("{first}.{second}.0.0/16"), MOST_NETWORKS_OF_IPV4))
+            }
+            Some((bits, "64")) => u64::from_str_radix(bits, 16)
+                .ok()
+                .map(|bits| (format!("{:x}/48", bits >> 16), MOST_NETWORKS_OF_IPV6)),
+            Some(_) | None => None,
+        };
+        let (text, most_networks) = block.unwrap_or_else(|| (self.0.clone(), MOST_NETWORKS_OF_IPV6));
+        Block { hash: hash(&text), most_networks }
+    }
+}
+
+const MOST_NETWORKS_OF_IPV4: i64 = 20;
+const MOST_NETWORKS_OF_IPV6: i64 = 5;
+
+/// What one owner may hold at once: 16 bits of an address of version 4, or 48 of one of version 6.
+pub struct Block {
+    /// What the database keeps of it.
+    pub hash: String,
+    /// So many of its networks are newcomers to one target.
+    pub most_networks: i64,
+}
+
+fn hash(text: &str) -> String {
+    HEXLOWER.encode(&crypto::token_hash(&format!("network\0{text}")).0)
 }
 
 fn written(ip: IpAddr) -> String {
@@ -50,5 +82,15 @@ mod tests {
         assert_ne!(of("198.51.100.1"), of("198.51.101.1"));
         assert_eq!(of("2001:db8:0:7::1"), of("2001:db8:0:7:ffff::9"));
         assert_ne!(of("2001:db8:0:7::1"), of("2001:db8:0:8::1"));
+    }
+
+    #[test]
+    fn networks_of_one_allocation_are_one_block() {
+        let of = |text: &str| Network(written(text.parse().unwrap())).block().hash;
+        assert_eq!(of("198.51.100.1"), of("198.51.7.1"));
+        assert_ne!(of("198.51.100.1"), of("198.52.100.1"));
+        assert_eq!(of("2001:db8:7:1::1"), of("2001:db8:7:ffff::1"));
+        assert_ne!(of("2001:db8:7:1::1"), of("2001:db8:8:1::1"));
+        assert_eq!(of("::1"), of("0:0:0:7::1"));
     }
 }

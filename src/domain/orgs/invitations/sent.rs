@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     context::Ctx,
     db::Txn,
-    domain::limits::budget::{self, Matter, Verdict},
+    domain::limits::budget::{self, Asker, Matter, Verdict},
     error::{ErrorCode, Fault, Result},
 };
 
@@ -32,7 +32,7 @@ pub struct Flooded {
 /// Whoever asks queues for the addresses until the transaction ends.
 pub async fn flooded(txn: &Txn, ctx: &Ctx, organization: Uuid, email_keys: &[&str]) -> Result<Flooded> {
     txn.queue_for(email_keys).await?;
-    let asker = organization.to_string();
+    let asker = Asker::organization(organization);
     let verdicts = budget::take_all(txn, ctx, Matter::Invitation, email_keys, &asker).await?;
     let those = |which: Verdict| {
         let all = email_keys.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == which);
