@@ -40,6 +40,28 @@ pub enum Source {
     V6(u64),
 }
 
+/// Who may well be one holder: a provider gives up to 48 leading bits of version 6 to one customer, which are 65,536 sources.
+/// Of version 4 it is 24 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Block {
+    Inside,
+    V4([u8; 3]),
+    V6(u64),
+}
+
+impl Source {
+    pub const fn block(self) -> Block {
+        match self {
+            Self::Inside => Block::Inside,
+            Self::V4(ip) => {
+                let [first, second, third, _] = ip.octets();
+                Block::V4([first, second, third])
+            }
+            Self::V6(network) => Block::V6(network >> 16),
+        }
+    }
+}
+
 impl From<IpAddr> for Source {
     fn from(ip: IpAddr) -> Self {
         match ip.to_canonical() {
@@ -105,5 +127,22 @@ impl Ctx {
 
     pub fn new_id(&self) -> Uuid {
         self.app.new_id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_has_many_sources_and_no_stranger() {
+        let of = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
+        let alike = |one, other| (of(one) == of(other), of(one).block() == of(other).block());
+        assert_eq!(alike("2001:db8:1:2::1", "2001:db8:1:2:3::4"), (true, true));
+        assert_eq!(alike("2001:db8:1:2::1", "2001:db8:1:ffff::1"), (false, true));
+        assert_eq!(alike("2001:db8:1:2::1", "2001:db8:2:2::1"), (false, false));
+        assert_eq!(alike("198.51.100.1", "198.51.100.2"), (false, true));
+        assert_eq!(alike("198.51.100.1", "::ffff:198.51.100.1"), (true, true));
+        assert_eq!(alike("198.51.100.1", "198.51.101.1"), (false, false));
     }
 }

@@ -1,11 +1,23 @@
 //! Limits: what is counted, where, and when it is free again.
 
-use std::time::Duration;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use denizen::domain::limits::{rules::Rule, service as limits};
+use denizen::{
+    authz::Actor,
+    context::{Ctx, RequestInfo},
+    domain::limits::{
+        rules::{self, Rule},
+        service as limits,
+    },
+    error::Error,
+};
 use futures_util::future::join_all;
+use serde_json::json;
 
-use crate::support::World;
+use crate::{
+    hashing::{COMMON, each, from, login, register},
+    support::World,
+};
 
 const RULE: Rule = Rule { name: "test", burst: 5, every: Duration::from_mins(2) };
 
@@ -61,5 +73,45 @@ async fn what_has_no_effect_any_more_is_forgotten() {
         world.pass(Duration::from_mins(11));
         limits::sweep(&ctx.app).await.unwrap();
         assert!(limits::take(&ctx, &RULE, "ada").await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
+async fn all_networks_of_one_block_have_a_bound_together() {
+    for world in each().await {
+        let ctx = |number| {
+            let ip = Some(IpAddr::from([0x2001, 0xdb8, 1, number, 0, 0, 0, 1]));
+            Ctx::new(Arc::clone(&world.app), Actor::Anonymous, RequestInfo { ip, ..RequestInfo::default() })
+        };
+        for rule in [&rules::SOURCE, &rules::REGISTER_SOURCE] {
+            for number in 0..10 {
+                limits::several_for_source(&ctx(number), rule, 100).await.expect("what each has");
+                let more = limits::for_source(&ctx(number), rule).await;
+                assert!(
+                    matches!(more, Err(Error::Refused { .. })),
+                    "which takes nothing of what others have"
+                );
+            }
+        }
+        for number in [0xfffe, 0xffff] {
+            let another = from(&world, &format!("2001:db8:1:{number:x}::1"));
+            assert_eq!(login(&another, "admin", "a wrong guess").await.codes(), ["RATE_LIMITED"]);
+            assert_eq!(register(&another, "eve@example.org", COMMON).await.codes(), ["RATE_LIMITED"]);
+        }
+        let told = world.events_of("session.refused").await;
+        assert_eq!(told, [json!({ "limit": "source" })], "of one block it is told once");
+        let stranger = from(&world, "2001:db8:2::1");
+        assert_eq!(
+            login(&stranger, "admin", "a wrong guess").await.faults("login"),
+            ["WRONG_CREDENTIALS at []"]
+        );
+        let judged = register(&stranger, "eve@example.org", COMMON).await;
+        assert_eq!(judged.faults("registerUser"), ["BREACHED_PASSWORD at [password]"]);
+        world.pass(Duration::from_millis(600));
+        let another = from(&world, "2001:db8:1:ffff::1");
+        for _ in 0..3 {
+            let right = login(&another, "admin", "seven lanterns on a bridge").await;
+            assert!(right.ok("/login/tokens").is_object(), "one is free, and a right one is given back");
+        }
     }
 }

@@ -22,7 +22,7 @@ use super::{
     lane::Lane,
     level::Level,
     policy,
-    pool::{Length, Load, long_of_one_source},
+    pool::{Length, Load, long_of_one_block},
     priority::Pressure,
 };
 use crate::{
@@ -62,7 +62,7 @@ impl Hasher {
             shortest: usize::from(shortest),
             hashes: Arc::new(Lane::new(cores, places, MEMORY_KIB, &pressure)),
             judges: Arc::new(Lane::new((cores / 2).max(1), places, 0, &pressure)),
-            level: Level::new(1 << cost, long_of_one_source(cores)),
+            level: Level::new(1 << cost, long_of_one_block(cores)),
             rounds: AtomicU64::new(0),
         }
     }

@@ -13,19 +13,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::context::Source;
+use crate::context::{Block, Source};
 
 pub struct Level {
     /// What a hash of our own takes, in rounds.
     own: u64,
-    /// How many dear hashes one source has computed at once.
+    /// How many dear hashes one block has computed at once.
     at_once: u32,
     /// What the dearest known hash takes, in rounds.
     dearest: AtomicU64,
     /// How long a round took lately, in seconds.
     round: Mutex<Option<f64>>,
-    /// When the next of a source would begin, if all that it asks about had the dearest hash.
-    next: Mutex<HashMap<Source, Instant>>,
+    /// When the next of a block would begin, if all that it asks about had the dearest hash.
+    next: Mutex<HashMap<Block, Instant>>,
 }
 
 /// No answer is held back for longer.
@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 const MARGIN: f64 = 1.25;
 /// How much the newest measurement counts.
 const NEWEST: f64 = 0.2;
-/// So many sources are remembered before those are forgotten that ask about nothing any more.
+/// So many blocks are remembered before those are forgotten that ask about nothing any more.
 const REMEMBERED: usize = 1_000;
 
 impl Level {
@@ -81,8 +81,8 @@ impl Level {
         }
     }
 
-    /// When a password that this source asks about now is answered at the earliest, if it is wrong. Several dear hashes at
-    /// once wait for each other, so whoever asks about several waits as if all of them were.
+    /// When a password that this source asks about now is answered at the earliest, if it is wrong. Several dear hashes of
+    /// one block at once wait for each other, so whoever asks about several waits as if all of them were.
     pub fn due(&self, source: Source, now: Instant) -> Instant {
         let delay = self.delay();
         if delay == Duration::ZERO {
@@ -92,7 +92,7 @@ impl Level {
         if next.len() >= REMEMBERED {
             next.retain(|_, begins| *begins > now);
         }
-        let (latest, begins) = (now + LONGEST, next.entry(source).or_insert(now));
+        let (latest, begins) = (now + LONGEST, next.entry(source.block()).or_insert(now));
         let begin = now.max(*begins);
         *begins = (begin + delay / self.at_once).min(latest);
         (begin + delay).min(latest)
@@ -142,10 +142,11 @@ mod tests {
         assert_eq!(level.due(Source::Inside, now), now);
         level.measured(1 << 10, SECOND / 5);
         level.notice(1 << 13);
-        let other = Source::V6(1);
+        let [other, neighbour] = [Source::V6(1), Source::V6(2)];
         let due = |source| level.due(source, now) - now;
         assert_eq!([due(Source::Inside), due(Source::Inside)], [SECOND * 2, SECOND * 3]);
         assert_eq!(due(other), SECOND * 2, "nobody waits for others");
+        assert_eq!(due(neighbour), SECOND * 3, "but for those of the same block");
         for _ in 0..9 {
             due(other);
         }

@@ -2,7 +2,8 @@
 //!
 //! Nothing that is free is kept back: a source that is alone may use every thread and every place. As soon as another one
 //! comes, the next free thread is for whoever has the fewest, and where no place is left, the newest request of whoever has
-//! the most is turned away.
+//! the most is turned away. Blocks are compared first, and then the sources of one block: whoever holds a whole block has
+//! many sources, and one share.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,7 +13,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::context::Source;
+use crate::context::{Block, Source};
 
 pub struct Pool {
     state: Arc<Mutex<State>>,
@@ -39,12 +40,12 @@ pub struct Load {
 pub enum Length {
     #[default]
     Usual,
-    /// It takes a thread for several times as long: one source has no more than half of the threads with it.
+    /// It takes a thread for several times as long: one block has no more than half of the threads with it.
     Long,
 }
 
-/// How many of the threads one source may have with what takes long.
-pub fn long_of_one_source(threads: usize) -> usize {
+/// How many of the threads one block may have with what takes long.
+pub fn long_of_one_block(threads: usize) -> usize {
     (threads / 2).max(1)
 }
 
@@ -62,6 +63,8 @@ struct State {
     lines: HashMap<Source, Line>,
     /// The sources that wait; who was served last is last.
     turns: VecDeque<Source>,
+    /// The blocks that these are of, likewise.
+    block_turns: VecDeque<Block>,
 }
 
 #[derive(Default)]
@@ -69,6 +72,17 @@ struct Line {
     running: usize,
     long: usize,
     waiting: VecDeque<Ticket>,
+}
+
+/// What the sources of one block have together.
+#[derive(Default)]
+struct Together {
+    running: usize,
+    long: usize,
+    /// Running and waiting.
+    len: usize,
+    /// How many blocks were served longer ago.
+    turn: usize,
 }
 
 struct Ticket {
@@ -96,6 +110,7 @@ impl Pool {
             tickets: 0,
             lines: HashMap::new(),
             turns: VecDeque::new(),
+            block_turns: VecDeque::new(),
         };
         Self { state: Arc::new(Mutex::new(state)), longest_wait }
     }
@@ -103,8 +118,7 @@ impl Pool {
     /// Whether a request of this source would be let in now.
     pub fn has_room(&self, source: Source) -> bool {
         let state = lock(&self.state);
-        let own = state.lines.get(&source).map_or(0, Line::len);
-        state.free_threads > 0 || state.waiting < state.places || own + 1 < state.longest()
+        state.free_threads > 0 || state.waiting < state.places || state.gives_way_to(source)
     }
 
     /// Waits for a turn.
@@ -128,10 +142,13 @@ impl Pool {
             if line.waiting.len() == 1 {
                 state.turns.push_back(source);
             }
+            if !state.block_turns.contains(&source.block()) {
+                state.block_turns.push_back(source.block());
+            }
             id
         };
         serve(&self.state);
-        lock(&self.state).make_room(source);
+        lock(&self.state).make_room();
         Place { state: Arc::clone(&self.state), source, id, granted: receiver }
     }
 }
@@ -189,6 +206,9 @@ fn serve(shared: &Arc<Mutex<State>>) {
         let line = state.lines.entry(source).or_default();
         line.running += 1;
         line.long += usize::from(load.length == Length::Long);
+        // Whoever waits on is last in turn.
+        put_last(&mut state.turns, &source);
+        put_last(&mut state.block_turns, &source.block());
         drop(state);
         // Who hung up at this moment gives it back by dropping it.
         let _ = granted.send(Permit { state: Arc::clone(shared), source, load });
@@ -199,6 +219,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn put_last<T: PartialEq>(turns: &mut VecDeque<T>, who: &T) {
+    let at = turns.iter().position(|other| other == who);
+    if let Some(who) = at.and_then(|at| turns.remove(at)) {
+        turns.push_back(who);
+    }
+}
+
 impl Line {
     fn len(&self) -> usize {
         self.running + self.waiting.len()
@@ -206,18 +233,34 @@ impl Line {
 }
 
 impl State {
-    /// Whose turn it is: of those who have the fewest threads, who was served longest ago. What waits for memory keeps what
-    /// comes after it from taking memory, so that small requests do not pass a large one for ever.
+    fn blocks(&self) -> HashMap<Block, Together> {
+        let mut blocks: HashMap<Block, Together> = HashMap::new();
+        for (source, line) in &self.lines {
+            let together = blocks.entry(source.block()).or_default();
+            together.running += line.running;
+            together.long += line.long;
+            together.len += line.len();
+        }
+        for (turn, block) in self.block_turns.iter().enumerate() {
+            blocks.entry(*block).or_default().turn = turn;
+        }
+        blocks
+    }
+
+    /// Whose turn it is: of those who have the fewest threads, who was served longest ago; first of the blocks, then in the
+    /// block. What waits for memory keeps what comes after it from taking memory, so that small requests do not pass a large
+    /// one for ever.
     fn next(&self) -> Option<(Source, usize)> {
         if self.free_threads == 0 {
             return None;
         }
-        let mut order: Vec<_> =
-            self.turns.iter().filter_map(|source| Some((*source, self.lines.get(source)?))).collect();
-        order.sort_by_key(|(_, line)| line.running);
+        let blocks = self.blocks();
+        let of = |source: &Source| Some((*source, self.lines.get(source)?, blocks.get(&source.block())?));
+        let mut order: Vec<_> = self.turns.iter().filter_map(of).collect();
+        order.sort_by_key(|(_, line, together)| (together.running, together.turn, line.running));
         let mut memory = self.free_memory;
-        for (source, line) in order {
-            let may_be_long = line.long < long_of_one_source(self.threads);
+        for (source, line, together) in order {
+            let may_be_long = together.long < long_of_one_block(self.threads);
             let fits = |ticket: &Ticket| may_be_long || ticket.load.length == Length::Usual;
             let Some(at) = line.waiting.iter().position(fits) else {
                 continue;
@@ -230,15 +273,17 @@ impl State {
         None
     }
 
-    /// Takes a ticket out of its line. The source is last in turn, or waits no more.
+    /// Takes a ticket out of its line. Whoever waits on keeps their turn.
     fn take(&mut self, source: Source, at: usize) -> Option<Ticket> {
         let line = self.lines.get_mut(&source)?;
         let ticket = line.waiting.remove(at)?;
-        let waits = !line.waiting.is_empty();
         self.waiting -= 1;
-        self.turns.retain(|other| *other != source);
-        if waits {
-            self.turns.push_back(source);
+        if line.waiting.is_empty() {
+            self.turns.retain(|other| *other != source);
+            let block = source.block();
+            if !self.turns.iter().any(|other| other.block() == block) {
+                self.block_turns.retain(|other| *other != block);
+            }
         }
         self.forget_if_over(source);
         Some(ticket)
@@ -250,27 +295,35 @@ impl State {
         }
     }
 
-    fn longest(&self) -> usize {
-        self.lines.values().map(Line::len).max().unwrap_or(0)
+    /// Whether one of another source would be turned away for one more of this source.
+    fn gives_way_to(&self, newcomer: Source) -> bool {
+        let blocks = self.blocks();
+        let len = |block: Block| {
+            let before = blocks.get(&block).map_or(0, |together| together.len);
+            before + usize::from(block == newcomer.block())
+        };
+        let own = (len(newcomer.block()), self.lines.get(&newcomer).map_or(0, Line::len) + 1);
+        let has_more = |(source, line): (&Source, &Line)| {
+            *source != newcomer && !line.waiting.is_empty() && (len(source.block()), line.len()) > own
+        };
+        self.lines.iter().any(has_more)
     }
 
-    /// Where too many wait, the newest of whoever has the most is turned away; the newcomer, if nobody has more.
-    fn make_room(&mut self, newcomer: Source) {
+    /// Where too many wait, the newest of whoever has the most is turned away: of the fullest block, and there of the source
+    /// that has the most. Of several that have as much, it is the newest of all.
+    fn make_room(&mut self) {
         while self.waiting > self.places {
-            let waits = self.lines.iter().filter(|(_, line)| !line.waiting.is_empty());
-            let most = waits.max_by_key(|(source, line)| (line.len(), **source == newcomer));
-            let Some((source, at)) = most.map(|(source, line)| (*source, line.waiting.len() - 1)) else {
+            let blocks = self.blocks();
+            let rank = |(source, line): (&Source, &Line)| {
+                let newest = line.waiting.back()?.id;
+                let len = blocks.get(&source.block())?.len;
+                Some(((len, line.len(), newest), *source, line.waiting.len() - 1))
+            };
+            let Some((_, source, at)) = self.lines.iter().filter_map(rank).max_by_key(|(rank, ..)| *rank)
+            else {
                 return;
             };
-            let turn = self.turns.iter().position(|other| *other == source);
             self.take(source, at);
-            // It was not served: its turn stays where it was.
-            if let Some(turn) = turn
-                && self.turns.back() == Some(&source)
-            {
-                self.turns.pop_back();
-                self.turns.insert(turn, source);
-            }
         }
     }
 }

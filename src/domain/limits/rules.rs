@@ -15,7 +15,15 @@ impl Rule {
     pub const fn whole(&self) -> Duration {
         self.every.saturating_mul(self.burst)
     }
+
+    /// The same for all sources of one block together: as much as so many of them have.
+    pub fn of_block(&self) -> Self {
+        let Self { name, burst, every } = *self;
+        Self { name, burst: burst.saturating_mul(SOURCES_OF_BLOCK), every: every / SOURCES_OF_BLOCK }
+    }
 }
+
+const SOURCES_OF_BLOCK: u32 = 10;
 
 /// Wrong passwords for one name or address, from devices that it was never used on.
 pub const LOGIN: Rule = Rule { name: "login", burst: 10, every: Duration::from_mins(3) };

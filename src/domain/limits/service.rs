@@ -13,7 +13,7 @@ use super::rules::{self, Rule};
 use crate::{
     app::App,
     config::Switch,
-    context::{Ctx, Source},
+    context::{Block, Ctx, Source},
     crypto,
     db::Txn,
     error::{Error, ErrorCode, Fault, Result},
@@ -52,11 +52,16 @@ async fn take_several(ctx: &Ctx, rule: &Rule, subject: &str, count: u32) -> Resu
 
 /// Gives an attempt back that was a right one: only wrong ones count.
 pub async fn give_back(ctx: &Ctx, rule: &Rule, subject: &str) -> Result<()> {
+    give_back_several(ctx, rule, subject, 1).await
+}
+
+async fn give_back_several(ctx: &Ctx, rule: &Rule, subject: &str, count: u32) -> Result<()> {
     if ctx.app.config.server.rate_limits == Switch::Off {
         return Ok(());
     }
     let sql = "UPDATE attempts SET free_at = free_at - $1 WHERE key = $2";
-    let values: [Value; 2] = [milliseconds(rule.every).into(), key(rule, subject).into()];
+    let time = rule.every.saturating_mul(count);
+    let values: [Value; 2] = [milliseconds(time).into(), key(rule, subject).into()];
     ctx.app.db.execute(sql, values).await.map(drop)
 }
 
@@ -104,27 +109,41 @@ pub async fn for_source(ctx: &Ctx, rule: &Rule) -> Result<()> {
     several_for_source(ctx, rule, 1).await
 }
 
-/// So many more at once, or the refusal of all of them.
+/// So many more at once, or the refusal of all of them. What a block has used up is used up for each source in it: those
+/// that have tried nothing leave no row then.
 pub async fn several_for_source(ctx: &Ctx, rule: &Rule, count: usize) -> Result<()> {
     let Some(source) = source(ctx).filter(|_| count > 0) else {
         return Ok(());
     };
     let count = u32::try_from(count).unwrap_or(u32::MAX);
-    take_several(ctx, rule, &source, count).await?.map_err(Error::rate_limited)
+    let Some(block) = block(ctx) else {
+        return take_several(ctx, rule, &source, count).await?.map_err(Error::rate_limited);
+    };
+    take_several(ctx, &rule.of_block(), &block, count).await?.map_err(Error::rate_limited)?;
+    let taken = take_several(ctx, rule, &source, count).await?;
+    if taken.is_err() {
+        give_back_several(ctx, &rule.of_block(), &block, count).await?;
+    }
+    taken.map_err(Error::rate_limited)
 }
 
-/// Whether it is news that the rule refuses this subject, or, without one, the source of the request.
+/// Whether it is news that the rule refuses this subject, or, without one, where the request comes from. Of all sources of
+/// one block that is news once.
 pub async fn is_news(ctx: &Ctx, rule: &Rule, subject: Option<&str>) -> Result<bool> {
-    let subject = subject.map(str::to_owned).or_else(|| source(ctx)).unwrap_or_default();
+    let subject =
+        subject.map(str::to_owned).or_else(|| block(ctx)).or_else(|| source(ctx)).unwrap_or_default();
     Ok(take(ctx, &rules::TOLD, &format!("{} {subject}", rule.name)).await?.is_ok())
 }
 
 /// The attempt from where the request comes from was a right one.
 pub async fn give_back_source(ctx: &Ctx, rule: &Rule) -> Result<()> {
-    match source(ctx) {
-        Some(source) => give_back(ctx, rule, &source).await,
-        None => Ok(()),
+    if let Some(source) = source(ctx) {
+        give_back(ctx, rule, &source).await?;
     }
+    if let Some(block) = block(ctx) {
+        give_back(ctx, &rule.of_block(), &block).await?;
+    }
+    Ok(())
 }
 
 /// Nothing that the service does for itself is counted.
@@ -132,6 +151,15 @@ fn source(ctx: &Ctx) -> Option<String> {
     match ctx.source() {
         Source::Inside => None,
         source => Some(source.to_string()),
+    }
+}
+
+/// Whose sources have a bound together as well. An address of version 4 is somebody's only one: neighbours are not counted
+/// for each other.
+fn block(ctx: &Ctx) -> Option<String> {
+    match ctx.source().block() {
+        Block::Inside | Block::V4(_) => None,
+        Block::V6(bits) => Some(format!("{bits:x}/48")),
     }
 }
 

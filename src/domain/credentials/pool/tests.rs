@@ -14,9 +14,18 @@ fn source(number: u8) -> Source {
     Source::V4(Ipv4Addr::new(198, 51, 100, number))
 }
 
-/// Enters, and waits if need be.
+/// One of the 65,536 sources of a block.
+fn of_block(number: u16) -> Source {
+    Source::V6(0x2001_0db8_0001_0000 + u64::from(number))
+}
+
 fn enters(pool: &Pool, number: u8, load: Load) -> BoxFuture<'_, Result<Permit, Full>> {
-    let mut entering = pool.enter(source(number), load).boxed();
+    comes(pool, source(number), load)
+}
+
+/// Enters, and waits if need be.
+fn comes(pool: &Pool, source: Source, load: Load) -> BoxFuture<'_, Result<Permit, Full>> {
+    let mut entering = pool.enter(source, load).boxed();
     match entering.as_mut().now_or_never() {
         Some(done) => std::future::ready(done).boxed(),
         None => entering,
@@ -62,6 +71,34 @@ async fn whoever_comes_gets_the_next_thread_and_a_place_of_whoever_has_the_most(
 }
 
 #[tokio::test]
+async fn a_block_with_forty_sources_keeps_no_other_source_out() {
+    let pool = pool(2, 16);
+    let mut crowd: Vec<_> = (0..40).map(|number| comes(&pool, of_block(number), Load::default())).collect();
+    let mut running: Vec<_> = crowd.iter_mut().take(2).filter_map(is_in).collect();
+    assert!(crowd[18..].iter_mut().all(is_full), "two run, sixteen wait");
+    assert!(!pool.has_room(of_block(99)) && pool.has_room(source(1)));
+    let mut other = usual(&pool, 1);
+    assert!(is_full(&mut crowd[17]), "the newest of the block gives way");
+    assert!(crowd[2..17].iter_mut().all(|one| is_in(one).is_none()) && is_in(&mut other).is_none());
+    running.pop();
+    assert!(is_in(&mut other).is_some(), "the next free thread");
+}
+
+#[tokio::test]
+async fn blocks_take_turns_however_many_sources_they_have() {
+    let pool = pool(1, 40);
+    let running = is_in(&mut comes(&pool, of_block(0), Load::default()));
+    let mut crowd: Vec<_> = (1..=30).map(|number| comes(&pool, of_block(number), Load::default())).collect();
+    let mut other = usual(&pool, 1);
+    drop(running);
+    let next = is_in(&mut crowd[0]);
+    assert!(next.is_some() && is_in(&mut other).is_none());
+    drop(next);
+    assert!(is_in(&mut other).is_some());
+    assert!(is_in(&mut crowd[1]).is_some(), "and on it goes in the block");
+}
+
+#[tokio::test]
 async fn sources_take_turns() {
     let pool = pool(1, 9);
     let running = is_in(&mut usual(&pool, 9));
@@ -93,6 +130,16 @@ async fn what_takes_long_leaves_half_of_the_threads_to_others_of_its_source() {
     assert!(is_in(&mut all[2]).is_some());
     drop(first);
     assert!(is_in(&mut all[1]).is_some());
+}
+
+#[tokio::test]
+async fn what_takes_long_leaves_half_of_the_threads_to_others_than_its_block() {
+    let pool = pool(2, 9);
+    let long = Load { length: Length::Long, ..Load::default() };
+    let mut block = [0, 1].map(|number| comes(&pool, of_block(number), long));
+    let first = is_in(&mut block[0]);
+    assert!(first.is_some() && is_in(&mut block[1]).is_none());
+    assert!(is_in(&mut enters(&pool, 1, long)).is_some());
 }
 
 #[tokio::test]
