@@ -23,11 +23,11 @@ after(async () => {
 
 const list = (page) => page.getByRole('region', { name: /^Events of / });
 const events = (page) => list(page).getByRole('listitem');
-const state = (page) => list(page).getByRole('status');
+const state = (page, words) => list(page).locator('.stream-state').filter({ hasText: words });
 const button = (page, name) => list(page).getByRole('button', { name });
 
 async function isRunning(page) {
-  await state(page).getByText('Running').waitFor();
+  await state(page, 'Running').waitFor();
 }
 
 /** The stream begins a moment after it was acknowledged: what happens is repeated until it is seen. */
@@ -134,7 +134,7 @@ test('it is paused, cleared, stopped and run again; two run at once; closing the
   assert.equal(sockets.filter((socket) => !socket.isClosed()).length, 2);
 
   await button(page, 'Stop').click();
-  await state(page).getByText('Stopped').waitFor();
+  await state(page, 'Stopped').waitFor();
   await until(() => sockets[1].isClosed(), 'the socket of the stopped one');
   await button(page, 'Run again').click();
   await isRunning(page);
@@ -202,7 +202,7 @@ test('a session that ends elsewhere ends the stream in words, and the list stays
 test('a socket that this origin may not open is refused in words', async () => {
   const production = await startServer(PRODUCTION());
   try {
-    const page = await openSignedIn(browser, production, { opened: true });
+    const page = await openSignedIn(browser, production);
     await openOperation(page, 'FollowEvents');
     await run(page);
     const alert = list(page).getByRole('alert');
