@@ -95,7 +95,8 @@ export async function run(page) {
 export async function write(page, section, text) {
   const editor = page.getByRole('region', { name: section, exact: true });
   if (section !== 'Operation Editor') await page.getByRole('button', { name: section, exact: true }).click();
-  await editor.locator('.view-lines').first().click();
+  // Variables and headers share a place: one of them is hidden.
+  await editor.locator('.graphiql-editor:not(.hidden) .view-lines').first().click();
   await page.keyboard.press('ControlOrMeta+A');
   await page.keyboard.press('Delete');
   await page.keyboard.insertText(text);
