@@ -2,7 +2,7 @@
 // the tabs in which a subscription runs.
 import { useEffect } from 'react';
 import { pick, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
-import { noteDesk, noteTabs, takeLateAnswer } from './desk';
+import { activeTab, noteDesk, noteTabs, takeLateAnswer } from './desk';
 import { useRunningTabs } from './streams';
 
 export function TabDesk() {
@@ -14,6 +14,15 @@ export function TabDesk() {
   const running = useRunningTabs();
 
   useEffect(() => noteTabs({ tabs, activeTabIndex }), [tabs, activeTabIndex]);
+
+  // The editors begin with the tab that was open when the page began: another may be by the time they are there, and
+  // would take over their text.
+  useEffect(() => {
+    const tab = activeTab();
+    if (!tab || !queryEditor || !variableEditor) return;
+    if (queryEditor.getValue() !== (tab.query ?? '')) queryEditor.setValue(tab.query ?? '');
+    if (variableEditor.getValue() !== (tab.variables ?? '')) variableEditor.setValue(tab.variables ?? '');
+  }, [queryEditor, variableEditor]);
 
   useEffect(() => {
     noteDesk({
