@@ -1,5 +1,6 @@
 // Owns the bar at the top: the name, and who is signed in.
 import { useEffect, useState } from 'react';
+import { PasskeyPanel } from './PasskeyPanel';
 import { useSignIn, type Session } from './session';
 import { signOut } from './signing-in';
 import { SignInPanel } from './SignInPanel';
@@ -44,6 +45,7 @@ function SignedIn({ session }: { session: Session }) {
         <strong>{session.userName}</strong>
         <span title={about(session)}>{expired ? ended(session) : `token until ${moment(session.expiresAt)}`}</span>
       </p>
+      <PasskeyPanel />
       <button
         type="button"
         className="quiet"

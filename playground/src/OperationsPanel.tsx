@@ -1,6 +1,7 @@
 // Owns the panel of ready operations: what there is, what each is for, and opening one in a tab.
 import { useId, useState } from 'react';
-import { pick, useGraphiQL, useGraphiQLActions, type GraphiQLPlugin } from '@graphiql/react';
+import { useGraphiQL, useGraphiQLActions, type GraphiQLPlugin } from '@graphiql/react';
+import { currentDesk, openTabs } from './desk';
 import { operations, type Operation } from './operations';
 import { WIDE } from './screen';
 
@@ -10,20 +11,13 @@ function matches(operation: Operation, words: string): boolean {
 }
 
 function useOpen(): (operation: Operation) => void {
-  const { addTab, changeTab, setVisiblePlugin, updateActiveTabValues } = useGraphiQLActions();
-  const { tabs, queryEditor, variableEditor } = useGraphiQL(pick('tabs', 'queryEditor', 'variableEditor'));
+  const { changeTab, setVisiblePlugin } = useGraphiQLActions();
   return ({ name, query, variables }) => {
     // On a narrow screen this panel covers the editors.
     if (!WIDE.matches) setVisiblePlugin(null);
-    const open = tabs.findIndex((tab) => tab.query?.trim() === query.trim());
-    if (open >= 0) {
-      changeTab(open);
-      return;
-    }
-    addTab();
-    updateActiveTabValues({ query, variables, operationName: name });
-    queryEditor?.setValue(query);
-    variableEditor?.setValue(variables);
+    const open = openTabs().tabs.findIndex((tab) => tab.query?.trim() === query.trim());
+    if (open >= 0) changeTab(open);
+    else currentDesk()?.open({ query, variables, operationName: name });
   };
 }
 

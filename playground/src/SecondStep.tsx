@@ -2,6 +2,7 @@
 import { useEffect, useId, useRef, useState, type SubmitEvent } from 'react';
 import { Problems } from './Problems';
 import { answer, sendCode, type Challenge, type Method } from './signing-in';
+import { duration, useWait, WaitLine } from './wait';
 
 interface Props {
   challenge: Challenge;
@@ -27,18 +28,33 @@ export function SecondStep({ challenge, onStartOver }: Props) {
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState('');
   const [problems, setProblems] = useState<string[]>([]);
+  const [left, wait] = useWait();
   const isSent = method === 'EMAIL_CODE' || method === 'SMS_CODE';
 
   useEffect(() => input.current?.focus(), [method]);
 
   async function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
+    if (left > 0) return;
     const code = String(new FormData(event.currentTarget).get('code') ?? '');
     setBusy(true);
     setProblems([]);
     const outcome = await answer(challenge, method, code);
     setBusy(false);
-    if (outcome.kind === 'problems') setProblems(outcome.problems);
+    if (outcome.kind !== 'problems') return;
+    setProblems(outcome.problems);
+    wait(outcome.wait);
+  }
+
+  async function send() {
+    setSaid('');
+    setProblems([]);
+    const sending = await sendCode(challenge, method);
+    if (sending.kind === 'sent') setSaid(sending.said);
+    else {
+      setProblems(sending.problems);
+      wait(sending.wait);
+    }
   }
 
   return (
@@ -60,7 +76,7 @@ export function SecondStep({ challenge, onStartOver }: Props) {
         ))}
       </select>
       {isSent && (
-        <button type="button" className="quiet" onClick={() => void sendCode(challenge, method).then(setSaid)}>
+        <button type="button" className="quiet" disabled={left > 0} onClick={() => void send()}>
           Send me a code
         </button>
       )}
@@ -81,8 +97,9 @@ export function SecondStep({ challenge, onStartOver }: Props) {
         </>
       )}
       <Problems lines={problems} />
-      <button type="submit" className="primary" disabled={busy}>
-        {busy ? 'Signing in…' : method === 'PASSKEY' ? 'Use a passkey' : 'Sign in'}
+      <WaitLine left={left} />
+      <button type="submit" className="primary" disabled={busy || left > 0}>
+        {left > 0 ? `Wait ${duration(left)}` : busy ? 'Signing in…' : method === 'PASSKEY' ? 'Use a passkey' : 'Sign in'}
       </button>
       <button type="button" className="plain" onClick={onStartOver}>
         Start over

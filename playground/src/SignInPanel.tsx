@@ -1,9 +1,11 @@
 // Owns the sign-in panel: a button and the form behind it. The browser's own popover closes it with Escape or a
 // click outside, and gives the focus back.
 import { useEffect, useId, useRef, useState, type SubmitEvent } from 'react';
+import { PASSKEYS_WORK } from './ceremony';
 import { Problems } from './Problems';
 import { SecondStep } from './SecondStep';
-import { signIn, type Challenge } from './signing-in';
+import { signIn, signInWithPasskey, type Challenge, type Outcome } from './signing-in';
+import { duration, useWait, WaitLine } from './wait';
 
 interface Props {
   openAtOnce: boolean;
@@ -57,21 +59,35 @@ function FirstStep({ first, onChallenge }: FirstStepProps) {
   const id = useId();
   const [busy, setBusy] = useState(false);
   const [problems, setProblems] = useState<string[]>([]);
+  const [left, wait] = useWait();
+  const form = useRef<HTMLFormElement>(null);
 
-  async function submit(event: SubmitEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
+  async function enter(asked: Promise<Outcome>) {
     setBusy(true);
     setProblems([]);
     // On success this form is gone with the panel, and the password with it.
-    const outcome = await signIn(String(form.get('identifier')).trim(), String(form.get('password')));
+    const outcome = await asked;
     setBusy(false);
     if (outcome.kind === 'challenge') onChallenge(outcome.challenge);
-    if (outcome.kind === 'problems') setProblems(outcome.problems);
+    if (outcome.kind !== 'problems') return;
+    setProblems(outcome.problems);
+    wait(outcome.wait);
+  }
+
+  function submit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    if (left > 0) return;
+    const fields = new FormData(event.currentTarget);
+    void enter(signIn(String(fields.get('identifier')).trim(), String(fields.get('password'))));
+  }
+
+  function usePasskey() {
+    const fields = form.current ? new FormData(form.current) : null;
+    void enter(signInWithPasskey(String(fields?.get('identifier') ?? '').trim()));
   }
 
   return (
-    <form onSubmit={(event) => void submit(event)} aria-busy={busy}>
+    <form ref={form} onSubmit={submit} aria-busy={busy}>
       <label htmlFor={`${id}-identifier`}>User name, email or phone</label>
       <input
         id={`${id}-identifier`}
@@ -85,9 +101,15 @@ function FirstStep({ first, onChallenge }: FirstStepProps) {
       <label htmlFor={`${id}-password`}>Password</label>
       <input id={`${id}-password`} name="password" type="password" autoComplete="current-password" required />
       <Problems lines={problems} />
-      <button type="submit" className="primary" disabled={busy}>
-        {busy ? 'Signing in…' : 'Sign in'}
+      <WaitLine left={left} />
+      <button type="submit" className="primary" disabled={busy || left > 0}>
+        {left > 0 ? `Wait ${duration(left)}` : busy ? 'Signing in…' : 'Sign in'}
       </button>
+      {PASSKEYS_WORK && (
+        <button type="button" className="quiet" disabled={busy || left > 0} onClick={usePasskey}>
+          Sign in with a passkey
+        </button>
+      )}
       <p className="hint">The access token stays in this browser tab and goes with every request from it.</p>
     </form>
   );

@@ -7,6 +7,7 @@ import 'graphiql/graphiql.css';
 import './styles/palette.css';
 import './styles/page.css';
 import './styles/graphiql.css';
+import './styles/answer.css';
 import './styles/narrow.css';
 import { createRoot } from 'react-dom/client';
 import { Playground } from './Playground';

@@ -1,8 +1,10 @@
 // Owns how somebody comes in, stays in and goes: the operations behind the sign-in panel, and the renewal of tokens. What
 // goes wrong comes back as lines for the person who reads them.
-import type { ExecutionResult } from 'graphql';
-import { currentSession, endSession, refreshTokenOf, startSession, type Session } from './session';
-import { bearer, post } from './wire';
+import { askForPasskey, ceremonyWords } from './ceremony';
+import { refusals, waitAfter, waitIn, words, type Problem } from './problem';
+import { currentSession, endSession, refreshTokenOf, renewSession, startSession, type Session } from './session';
+import { askStanding } from './standing';
+import { bearer, post, type Reply } from './wire';
 
 export type Method = 'TOTP' | 'RECOVERY_CODE' | 'EMAIL_CODE' | 'SMS_CODE' | 'PASSKEY';
 
@@ -13,13 +15,17 @@ export interface Challenge {
   passkeyOptions: { publicKey: PublicKeyCredentialRequestOptionsJSON } | null;
 }
 
-/** Signed in; or one step further; or what was wrong. */
-export type Outcome = { kind: 'in' } | { kind: 'challenge'; challenge: Challenge } | { kind: 'problems'; problems: string[] };
-
-interface Problem {
-  code: string;
-  message: string | null;
+/** What was wrong, and how many seconds to wait before the next try, if the server said so. */
+export interface Refused {
+  kind: 'problems';
+  problems: string[];
+  wait: number | null;
 }
+
+/** Signed in; or one step further; or what was wrong. */
+export type Outcome = { kind: 'in' } | { kind: 'challenge'; challenge: Challenge } | Refused;
+
+export type Sending = { kind: 'sent'; said: string } | Refused;
 
 interface Tokens {
   accessToken: string;
@@ -35,13 +41,17 @@ interface LoginAnswer {
 }
 
 const TOKENS = 'tokens { accessToken expiresAt refreshToken }';
-const LOGIN_ANSWER = `{ ${TOKENS} user { userName } challenge { id methods passkeyOptions } errors { code message } }`;
+const LOGIN_ANSWER = `{ ${TOKENS} user { userName } challenge { id methods passkeyOptions } errors { code message retryAfterSeconds } }`;
 
 const LOGIN = `mutation PlaygroundLogin($input: LoginInput!) { login(input: $input) ${LOGIN_ANSWER} }`;
 const COMPLETE = `mutation PlaygroundCompleteLogin($input: CompleteLoginInput!) { completeLogin(input: $input) ${LOGIN_ANSWER} }`;
 const SEND_CODE = `mutation PlaygroundSendCode($input: SendChallengeCodeInput!) {
-  sendChallengeCode(input: $input) { delivery { destination } errors { code message } }
+  sendChallengeCode(input: $input) { delivery { destination } errors { code message retryAfterSeconds } }
 }`;
+const START_PASSKEY = `mutation PlaygroundStartPasskeyLogin($input: StartPasskeyLoginInput) {
+  startPasskeyLogin(input: $input) { challengeId options errors { code message retryAfterSeconds } }
+}`;
+const PASSKEY = `mutation PlaygroundPasskeyLogin($input: LoginWithPasskeyInput!) { loginWithPasskey(input: $input) ${LOGIN_ANSWER} }`;
 const REFRESH = `mutation PlaygroundRefresh($input: RefreshTokensInput!) {
   refreshTokens(input: $input) { ${TOKENS} errors { code message } }
 }`;
@@ -56,29 +66,54 @@ export async function answer(challenge: Challenge, method: Method, code: string)
   const input = { challengeId: challenge.id, method };
   if (method !== 'PASSKEY') return comeIn(COMPLETE, 'completeLogin', { ...input, code: code.trim() }, '');
   const options = challenge.passkeyOptions?.publicKey;
-  if (!options) return problems('The server offered no passkey.');
+  if (!options) return refused(['The server offered no passkey.']);
   try {
-    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
-    const credential = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential | null;
-    if (!credential) return problems('No passkey was chosen.');
-    return await comeIn(COMPLETE, 'completeLogin', { ...input, passkey: credential.toJSON() as unknown }, '');
+    const passkey = await askForPasskey(options);
+    if (!passkey) return refused(['No passkey was chosen.']);
+    return await comeIn(COMPLETE, 'completeLogin', { ...input, passkey }, '');
   } catch (error) {
-    return problems(words(error));
+    return refused([ceremonyWords(error)]);
   }
 }
 
+interface PasskeyLogin {
+  challengeId: string | null;
+  options: { publicKey: PublicKeyCredentialRequestOptionsJSON } | null;
+  errors: Problem[];
+}
+
+/** In with a passkey alone: without an identifier, whoever the chosen one belongs to. */
+export async function signInWithPasskey(identifier: string): Promise<Outcome> {
+  try {
+    const input = identifier ? { identifier } : {};
+    const reply = await post<{ startPasskeyLogin: PasskeyLogin | null }>({ query: START_PASSKEY, variables: { input } });
+    const started = reply.body.data?.startPasskeyLogin;
+    if (!started) return refused(refusals(reply.body), waitIn(reply, []));
+    if (started.errors.length > 0) return refused(started.errors.map(line), waitIn(reply, started.errors));
+    if (!started.challengeId || !started.options) return refused(['The server offered no passkey.']);
+    const passkey = await askForPasskey(started.options.publicKey);
+    if (!passkey) return refused(['No passkey was chosen.']);
+    return await comeIn(PASSKEY, 'loginWithPasskey', { challengeId: started.challengeId, passkey }, identifier);
+  } catch (error) {
+    return refused([ceremonyWords(error)], waitAfter(error));
+  }
+}
+
+interface SentCode {
+  delivery: { destination: string } | null;
+  errors: Problem[];
+}
+
 /** Has a code sent, and answers with a line about it. */
-export async function sendCode(challenge: Challenge, method: Method): Promise<string> {
+export async function sendCode(challenge: Challenge, method: Method): Promise<Sending> {
   try {
     const input = { challengeId: challenge.id, method };
-    const { body } = await post<{ sendChallengeCode: { delivery: { destination: string } | null; errors: Problem[] } | null }>(
-      { query: SEND_CODE, variables: { input } },
-    );
-    const sent = body.data?.sendChallengeCode;
-    if (sent?.delivery) return `A code is on its way to ${sent.delivery.destination}.`;
-    return (sent ? sent.errors.map(line) : refusals(body)).join(' ');
+    const reply = await post<{ sendChallengeCode: SentCode | null }>({ query: SEND_CODE, variables: { input } });
+    const sent = reply.body.data?.sendChallengeCode;
+    if (sent?.delivery) return { kind: 'sent', said: `A code is on its way to ${sent.delivery.destination}.` };
+    return refused(sent ? sent.errors.map(line) : refusals(reply.body), waitIn(reply, sent?.errors ?? []));
   } catch (error) {
-    return words(error);
+    return refused([words(error)], waitAfter(error));
   }
 }
 
@@ -113,40 +148,34 @@ async function renew(session: Session, refreshToken: string): Promise<void> {
   const asked = post<{ refreshTokens: { tokens: Tokens | null } | null }>({ query: REFRESH, variables: { input: { refreshToken } } });
   // Where it is not reached, the request that comes next says so.
   const payload = (await asked.catch(() => null))?.body.data?.refreshTokens;
-  // Somebody else may have signed in here meanwhile, or this one signed out.
-  if (!payload || currentSession()?.accessToken !== session.accessToken) return;
-  if (payload.tokens) startSession({ ...payload.tokens, userName: session.userName });
+  if (!payload) return;
+  // Both do nothing where somebody else has signed in here meanwhile, or this one signed out.
+  if (payload.tokens) renewSession(session, payload.tokens);
   else endSession(session, 'refused');
 }
 
 async function comeIn(query: string, field: string, input: Record<string, unknown>, name: string): Promise<Outcome> {
-  let body: ExecutionResult<Record<string, LoginAnswer | null>>;
+  let reply: Reply<Record<string, LoginAnswer | null>>;
   try {
-    ({ body } = await post<Record<string, LoginAnswer | null>>({ query, variables: { input } }));
+    reply = await post<Record<string, LoginAnswer | null>>({ query, variables: { input } });
   } catch (error) {
-    return problems(words(error));
+    return refused([words(error)], waitAfter(error));
   }
-  const login = body.data?.[field];
-  if (!login) return problems(...refusals(body));
-  if (login.errors.length > 0) return problems(...login.errors.map(line));
+  const login = reply.body.data?.[field];
+  if (!login) return refused(refusals(reply.body), waitIn(reply, []));
+  if (login.errors.length > 0) return refused(login.errors.map(line), waitIn(reply, login.errors));
   if (login.challenge) return { kind: 'challenge', challenge: login.challenge };
-  if (!login.tokens) return problems('The server gave no token.');
-  startSession({ ...login.tokens, userName: login.user?.userName ?? name });
+  if (!login.tokens) return refused(['The server gave no token.']);
+  // The tabs that open depend on it, so it is asked for first.
+  const standing = await askStanding(login.tokens.accessToken);
+  startSession({ ...login.tokens, userName: login.user?.userName ?? name, standing });
   return { kind: 'in' };
 }
 
-function problems(...lines: string[]): Outcome {
-  return { kind: 'problems', problems: lines };
+function refused(problems: string[], wait: number | null = null): Refused {
+  return { kind: 'problems', problems, wait };
 }
 
 function line({ code, message }: Problem): string {
-  return message ?? code;
-}
-
-function refusals(body: ExecutionResult): string[] {
-  return body.errors?.map((error) => error.message) ?? ['The server gave no answer.'];
-}
-
-function words(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return message || code;
 }

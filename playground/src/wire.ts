@@ -8,6 +8,18 @@ const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 export interface Reply<Data> {
   status: number;
   body: ExecutionResult<Data>;
+  /** Seconds, from the header of that name. */
+  retryAfter: number | null;
+}
+
+/** Something between here and the service has answered, or the service could not. */
+export class NoAnswer extends Error {
+  constructor(
+    message: string,
+    readonly retryAfter: number | null,
+  ) {
+    super(message);
+  }
 }
 
 export async function post<Data>(params: FetcherParams, headers = new Headers()): Promise<Reply<Data>> {
@@ -19,11 +31,19 @@ export async function post<Data>(params: FetcherParams, headers = new Headers())
   } catch {
     throw new Error('The server cannot be reached.');
   }
+  const retryAfter = secondsIn(response.headers.get('retry-after'));
   try {
-    return { status: response.status, body: (await response.json()) as ExecutionResult<Data> };
+    return { status: response.status, body: (await response.json()) as ExecutionResult<Data>, retryAfter };
   } catch {
-    throw new Error(`The server answered ${response.status} ${response.statusText} and no GraphQL.`);
+    throw new NoAnswer(`The server answered ${response.status} ${response.statusText} and no GraphQL.`, retryAfter);
   }
+}
+
+/** The header holds seconds, or a date. */
+function secondsIn(retryAfter: string | null): number | null {
+  if (retryAfter === null) return null;
+  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
+  return seconds > 0 ? Math.ceil(seconds) : null;
 }
 
 export function bearer(accessToken: string): { authorization: string } {
