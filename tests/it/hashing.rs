@@ -2,7 +2,6 @@
 
 use std::{
     net::IpAddr,
-    sync::Arc,
     thread::available_parallelism,
     time::{Duration, Instant},
 };
