@@ -120,11 +120,11 @@ pub async fn serve<S: Answers>(listener: TcpListener, service: S, pace: Pace, st
     let places = Places::new(pace.connections.clone());
     let pace = Arc::new(pace);
     let begin = |(stream, peer): (TcpStream, SocketAddr)| {
-        let Some(place) = places.take(peer.ip()) else { return };
+        let Some(taken) = places.take(peer.ip()) else { return };
         let hold = Hold {
             stop: stop.clone(),
             cut: cut.clone(),
-            place: Some(Arc::new(place)),
+            place: Some(Arc::new(taken)),
             busy: None,
             tracked: Some(connections.token()),
         };

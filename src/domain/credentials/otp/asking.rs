@@ -183,8 +183,8 @@ async fn post(
     destination: Option<String>,
 ) -> Result<Delivery> {
     let txn = ctx.app.db.begin().await?;
-    let asker = Some(Network::of(ctx));
-    jobs::enqueue(&txn, ctx, &Job::SendCode { user_id, asked, way, asker }).await?;
+    let network = Some(Network::of(ctx));
+    jobs::enqueue(&txn, ctx, &Job::SendCode { user_id, asked, way, asker: network }).await?;
     txn.commit().await?;
     let expires_at = ctx.now().plus(codes::CODE_TTL);
     Ok(Delivery { channel: way.channel(), destination, expires_at, retry_after: RETRY_AFTER })

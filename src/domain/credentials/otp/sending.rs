@@ -59,7 +59,7 @@ const fn purpose(asked: Asked) -> CodePurpose {
 
 /// Nothing is sent to an account that is not active, nor to an address or number that does not open it; but to the number
 /// that is to be proved.
-pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way, asker: Network) -> Result<()> {
+pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way, network: Network) -> Result<()> {
     let txn = ctx.app.db.begin().await?;
     let Some(user) = user::Entity::find_by_id(user_id).one(&*txn).await? else {
         return Ok(());
@@ -68,13 +68,13 @@ pub async fn send(ctx: &Ctx, user_id: Uuid, asked: Asked, way: Way, asker: Netwo
         return Ok(());
     };
     // However the account was named: so many messages for each purpose reach one person.
-    if budget::take(&txn, ctx, matter(asked), &compared, &asker).await? != Verdict::Send {
+    if budget::take(&txn, ctx, matter(asked), &compared, &network).await? != Verdict::Send {
         return Ok(());
     }
     let application_id = account::application_of(&txn, ctx, user.id).await?;
     let link = (asked == Asked::PasswordReset && way == Way::Mail).then_some(RESET_LINK);
     let (purpose, channel) = (purpose(asked), way.channel());
-    let new = NewCode { user_id, application_id, purpose, channel, target: compared, link, asker };
+    let new = NewCode { user_id, application_id, purpose, channel, target: compared, link, asker: network };
     let issued = codes::issue_new(&txn, ctx, new).await?;
     let (user_name, code) = (user.user_name, issued.code);
     let minutes = codes::CODE_TTL.as_secs() / 60;
