@@ -78,10 +78,11 @@ fn assert_silent(said: &str, what: &str) {
 const LAST: &str = "DENIZEN_LOG_FORMAT";
 
 /// What takes a text that looks like an address with a password in it.
-const TAKERS: [&str; 5] = [
+const TAKERS: [&str; 6] = [
     "DENIZEN_ADMIN_EMAIL",
     "DENIZEN_ADMIN_PASSWORD",
     "DENIZEN_DATABASE_URL",
+    "DENIZEN_LOG",
     "DENIZEN_ROUTER_SECRET",
     "DENIZEN_SMTP_URL",
 ];

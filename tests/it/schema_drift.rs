@@ -199,6 +199,22 @@ async fn pairs(db: &DatabaseConnection, sql: &str) -> Vec<(String, String)> {
     rows.iter().map(|row| row.try_get_many_by_index().expect("two texts")).collect()
 }
 
+/// As far as the parenthesis that closes the first one: columns that were added later stand behind it.
+fn in_parentheses(text: &str) -> &str {
+    let mut depth = 0_i32;
+    for (at, sign) in text.char_indices() {
+        depth += match sign {
+            '(' => 1,
+            ')' => -1,
+            _ => continue,
+        };
+        if depth == 0 {
+            return &text[..at];
+        }
+    }
+    text
+}
+
 /// The closed sets in a definition: each named constraint with the words it quotes. One that quotes none is a rule of
 /// another kind.
 fn checks_in(definition: &str) -> Schema {
@@ -207,6 +223,7 @@ fn checks_in(definition: &str) -> Schema {
         .skip(1)
         .filter_map(|constraint| {
             let (name, rule) = constraint.split_once('"')?;
+            let rule = in_parentheses(rule);
             let words = rule.split('\'').skip(1).step_by(2);
             rule.contains('\'').then(|| check(name, words))
         })

@@ -155,6 +155,12 @@ impl Places {
 
 impl Taken {
     fn add(&mut self, entry: Arc<Entry>) -> u64 {
+        self.next += 1;
+        self.put(self.next, entry);
+        self.next
+    }
+
+    fn put(&mut self, id: u64, entry: Arc<Entry>) {
         match entry.kind {
             Kind::Regular => {
                 self.regular += 1;
@@ -165,9 +171,7 @@ impl Taken {
                 self.spare_for_the_crowded += usize::from(shortage == Shortage::Address);
             }
         }
-        self.next += 1;
-        self.entries.insert(self.next, entry);
-        self.next
+        self.entries.insert(id, entry);
     }
 
     fn remove(&mut self, id: u64) {
@@ -258,7 +262,11 @@ pub struct Busy(Arc<Place>);
 impl Busy {
     pub(super) fn with(place: &Arc<Place>) -> Self {
         let more = |state| Some(if state < FIRST_TICK { state + 1 } else { 1 });
-        let _ = place.entry.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
+        let before = place.entry.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
+        if before == Ok(LEAVING) {
+            // It was closed at this very moment, and is answered all the same: so it counts again.
+            place.places.taken().put(place.id, Arc::clone(&place.entry));
+        }
         Self(Arc::clone(place))
     }
 }
