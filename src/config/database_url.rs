@@ -252,15 +252,13 @@ impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let options = &self.options;
         let database = options.get_database().unwrap_or_default();
-        match options.get_socket() {
-            Some(folder) => write!(f, "postgres:///{database}?host={}", folder.display()),
-            None => {
-                let host = options.get_host();
-                let bare = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6());
-                let (open, close) = if bare { ("[", "]") } else { ("", "") };
-                write!(f, "postgres://{open}{host}{close}:{}/{database}", options.get_port())
-            }
+        if let Some(folder) = options.get_socket() {
+            return write!(f, "postgres:///{database}?host={}", folder.display());
         }
+        let host = options.get_host();
+        let bare = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6());
+        let (open, close) = if bare { ("[", "]") } else { ("", "") };
+        write!(f, "postgres://{open}{host}{close}:{}/{database}", options.get_port())
     }
 }
 

@@ -97,7 +97,7 @@ pub struct Network {
 
 impl Network {
     /// Whether it is wider than what anybody has to themself: 10.0.0.0/8 is the widest private network of version 4,
-    /// and fc00::/7 of version 6, where providers get a /16 at most.
+    /// and `fc00::/7` of version 6, where providers get a /16 at most.
     pub fn is_everybody(&self) -> bool {
         match self.address {
             IpAddr::V4(_) => self.prefix < 8,

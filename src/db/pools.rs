@@ -160,11 +160,11 @@ fn close_to_others(path: &Path) -> io::Result<()> {
     permissions.set_mode(permissions.mode() & !OTHERS);
     match std::fs::set_permissions(path, permissions) {
         Ok(()) => {
-            tracing::info!(path = %path.display(), "the database file is no longer readable by everybody")
+            tracing::info!(path = %path.display(), "the database file is no longer readable by everybody");
         }
         // Somebody else's file: it is theirs to close.
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "everybody on this machine can read the database file")
+            tracing::warn!(path = %path.display(), %error, "everybody on this machine can read the database file");
         }
     }
     Ok(())

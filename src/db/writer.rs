@@ -76,21 +76,25 @@ impl Writer {
             // What happened since then counts more.
             recent && probe.kept != self.health.is_failing()
         });
-        let kept = match known {
-            Some(known) => known.kept,
-            None => {
-                const SQL: &str = "UPDATE installation SET id = id WHERE id = 1";
-                let written = timeout(PATIENCE, self.execute_unprepared(SQL)).await;
-                let kept = matches!(written, Ok(Ok(_)));
-                if !kept {
-                    self.health.not_kept();
-                }
-                *probe = Some(Probe { at: now, kept });
-                self.probes.fetch_add(1, Ordering::Relaxed);
-                kept
-            }
+        let kept = if let Some(known) = known {
+            known.kept
+        } else {
+            let kept = self.write_something().await;
+            *probe = Some(Probe { at: now, kept });
+            self.probes.fetch_add(1, Ordering::Relaxed);
+            kept
         };
         if kept { Ok(()) } else { Err(Error::internal("the database keeps nothing that is written")) }
+    }
+
+    async fn write_something(&self) -> bool {
+        const SQL: &str = "UPDATE installation SET id = id WHERE id = 1";
+        let written = timeout(PATIENCE, self.execute_unprepared(SQL)).await;
+        let kept = matches!(written, Ok(Ok(_)));
+        if !kept {
+            self.health.not_kept();
+        }
+        kept
     }
 
     fn note<T>(&self, done: std::result::Result<T, DbErr>) -> std::result::Result<T, DbErr> {

@@ -95,8 +95,10 @@ async fn a_claim_reads_what_it_takes_and_no_backlog() {
             let other = sql.contains("'OTHER'") || world.backend == Backend::Sqlite;
             assert!(whole.contains(INDEX) || !other, "{sql}\n{whole}");
             if world.backend == Backend::Sqlite {
-                let mut read = plan.iter().filter(|line| line.starts_with("SEARCH jobs"));
-                assert!(read.all(|line| line.contains(INDEX) || line.contains("autoindex")), "{whole}");
+                // Of the lane that nearly all jobs are of, it may as well read the index without lanes.
+                let read = plan.iter().filter(|line| line.starts_with("SEARCH jobs"));
+                let others = read.filter(|line| !line.contains(INDEX) && !line.contains("autoindex"));
+                assert!(others.count() <= 1, "{whole}");
             }
         }
     }

@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use entity::Secret;
@@ -23,7 +23,7 @@ use super::{
     level::Level,
     policy,
     pool::{Length, Load, long_of_one_block},
-    priority::Pressure,
+    priority::{Pressure, now},
 };
 use crate::{
     context::Source,
@@ -73,7 +73,7 @@ impl Hasher {
         let (cost, password) = (self.cost, password.to_owned());
         // The policy has refused what bcrypt would cut (over 72 bytes) or stop at (a NUL).
         let work = move || {
-            let begun = Instant::now();
+            let begun = now();
             (bcrypt::hash_with_salt(password.as_str(), cost, salt), begun.elapsed())
         };
         let (hash, took) = self.hashes.compute(source, Load::default(), work).await?;
@@ -92,7 +92,7 @@ impl Hasher {
         if let Some(hash) = &hash {
             self.level.notice(hash.rounds());
         }
-        let due = self.level.due(source, Instant::now());
+        let due = self.level.due(source, now());
         let check = Check { hash, password: password.to_owned(), own_cost: self.cost };
         let Checked { same, rounds, took } = self.hashes.compute(source, load, move || check.run()).await?;
         self.computed(rounds, took);
@@ -210,7 +210,7 @@ struct Checked {
 
 impl Check {
     fn run(&self) -> Checked {
-        let begun = Instant::now();
+        let begun = now();
         let same = self.hash.as_ref().is_some_and(|hash| hash.matches(&self.password));
         let rounds = self.hash.as_ref().and_then(Hash::bcrypt_cost).map_or(0, |cost| 1 << cost);
         // A right password is hashed anew, if its hash was cheap. A wrong one takes no less than for a hash of our own.
@@ -237,7 +237,7 @@ impl Check {
         let Some(cost) = self.own_cost.checked_sub(SIXTEENTH).filter(|cost| *cost >= 4) else {
             return self.bcrypt(self.own_cost);
         };
-        let begun = Instant::now();
+        let begun = now();
         let first = self.bcrypt(cost);
         let sixteenth = begun.elapsed().as_nanos().max(1);
         let done = took.as_nanos().div_ceil(sixteenth);

@@ -49,7 +49,7 @@ type Held = Arc<Mutex<Option<Permit>>>;
 impl Lane {
     pub fn new(threads: usize, places: usize, memory_kib: u32, pressure: &Arc<Pressure>) -> Self {
         Self {
-            pool: Pool::new(Size { threads, places, memory_kib, longest_wait: LONGEST_WAIT }),
+            pool: Pool::new(&Size { threads, places, memory_kib, longest_wait: LONGEST_WAIT }),
             pressure: Arc::clone(pressure),
             steady: Arc::new(Semaphore::new(1)),
             aside: Arc::new(Semaphore::new(threads.saturating_sub(1))),

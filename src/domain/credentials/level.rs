@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn whoever_asks_about_several_at_once_waits_as_if_all_were_dear() {
-        let (level, now) = (Level::new(1 << 10, 2), Instant::now());
+        let (level, now) = (Level::new(1 << 10, 2), crate::domain::credentials::priority::now());
         assert_eq!(level.due(Source::Inside, now), now);
         level.measured(1 << 10, SECOND / 5);
         level.notice(1 << 13);

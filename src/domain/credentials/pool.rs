@@ -99,8 +99,8 @@ pub struct Permit {
 }
 
 impl Pool {
-    pub fn new(size: Size) -> Self {
-        let Size { threads, places, memory_kib, longest_wait } = size;
+    pub fn new(size: &Size) -> Self {
+        let &Size { threads, places, memory_kib, longest_wait } = size;
         let state = State {
             threads,
             places,

@@ -63,9 +63,18 @@ const SAMPLED_EVERY: Duration = Duration::from_millis(100);
 /// beside neighbours that leave little to this process, nothing is gained by stepping further back.
 const HIGH: f64 = 0.25;
 
+/// The machine's own time: how long a hash takes, no test chooses.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it measures how long something takes, and tells no time of day"
+)]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
 impl Default for Pressure {
     fn default() -> Self {
-        Self(Mutex::new(Sample { at: Instant::now(), taken: taken(), share: 0.0 }))
+        Self(Mutex::new(Sample { at: now(), taken: taken(), share: 0.0 }))
     }
 }
 
@@ -78,7 +87,7 @@ impl Pressure {
             let since = taken.saturating_sub(sample.taken).as_secs_f64();
             let cores = thread::available_parallelism().map_or(1, usize::from);
             let whole = elapsed.saturating_mul(u32::try_from(cores).unwrap_or(u32::MAX)).as_secs_f64();
-            *sample = Sample { at: Instant::now(), taken, share: since / whole };
+            *sample = Sample { at: now(), taken, share: since / whole };
         }
         sample.share > HIGH
     }
@@ -111,7 +120,7 @@ fn ticks(stat: &str) -> Option<u64> {
 impl Pressure {
     /// High, and not looked at again.
     pub fn that_stays() -> Self {
-        let never = Instant::now() + Duration::from_hours(1);
+        let never = now() + Duration::from_hours(1);
         Self(Mutex::new(Sample { at: never, taken: Duration::ZERO, share: 1.0 }))
     }
 }

@@ -7,7 +7,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use super::*;
 
 fn pool(threads: usize, places: usize) -> Pool {
-    Pool::new(Size { threads, places, memory_kib: 256, longest_wait: Duration::from_mins(1) })
+    Pool::new(&Size { threads, places, memory_kib: 256, longest_wait: Duration::from_mins(1) })
 }
 
 fn source(number: u8) -> Source {
