@@ -31,7 +31,7 @@ pub fn init(config: &Config) -> Result<(), String> {
 }
 
 /// Whether it is ours, or important. What we build on tells everything that passes below `info`: drivers of databases the
-/// values of statements, with hashes and codes in them, WebSockets the messages, with tokens and passwords.
+/// values of statements, with hashes and codes in them, `WebSockets` the messages, with tokens and passwords.
 fn tells_no_secrets(metadata: &Metadata<'_>) -> bool {
     let origin = metadata.target().split("::").next();
     *metadata.level() <= Level::INFO || origin == Some("denizen")

@@ -180,13 +180,16 @@ impl Used {
     }
 }
 
+/// The target, and what of it was used, in the order of the statement below.
+type UsedRow = (String, i64, i64, i64, i64, i64, i64, i64);
+
 async fn used(txn: &Txn, ctx: &Ctx, keys: &[String], asker: &Asker) -> Result<HashMap<String, Used>> {
     let lately = || dispatch::Column::SentAt.gt(ctx.now().minus(WINDOW));
     let own = || dispatch::Column::Asker.eq(asker.key.as_str());
     let of_block = || dispatch::Column::Block.eq(asker.block.hash.as_str());
     let newcomers = || dispatch::Column::Newcomer.eq(true);
     let all = Condition::all;
-    let rows: Vec<(String, i64, i64, i64, i64, i64, i64, i64)> = dispatch::Entity::find()
+    let rows: Vec<UsedRow> = dispatch::Entity::find()
         .select_only()
         .column(dispatch::Column::Target)
         .column_as(how_many(all().add(own()).add(lately())), "of_asker")

@@ -16,7 +16,8 @@ impl Rule {
         self.every.saturating_mul(self.burst)
     }
 
-    /// The same for all sources of one block together: as much as so many of them have.
+    /// For all sources of one block together: as much as so many of them have.
+    #[must_use]
     pub fn of_block(&self) -> Self {
         let Self { name, burst, every } = *self;
         Self { name, burst: burst.saturating_mul(SOURCES_OF_BLOCK), every: every / SOURCES_OF_BLOCK }

@@ -19,7 +19,7 @@ use crate::http::server::Hold;
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// No mutation goes on for longer, though its client may have gone long before.
-const WRITE_LIMIT: Duration = Duration::from_secs(60);
+const WRITE_LIMIT: Duration = Duration::from_mins(1);
 
 /// What an operation brings forth, one after the other.
 pub(super) enum Piece {
