@@ -294,7 +294,9 @@ fn nothing_is_told(database: &str, smtp: &str) {
         );
         answers.push(service.exchange(text.as_bytes()).expect("an answer"));
     }
-    answers.iter().for_each(|answer| assert_silent(answer, "an answer"));
+    for answer in &answers {
+        assert_silent(answer, "an answer");
+    }
     assert!(service.terminate().1);
     let log = log.join().expect("the log");
     assert!(log.contains("answered"), "{log}");

@@ -219,13 +219,13 @@ const ARGON: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA
 #[tokio::test]
 async fn a_wrong_password_is_answered_as_late_as_for_the_dearest_hash() {
     let world = World::with(Backend::Sqlite, &["--bcrypt-cost", "6", "--rate-limits", "off"]).await;
-    let hashes = [
+    let imported = [
         ("cheap", bcrypt_at(4)),
         ("own", bcrypt_at(6)),
         ("argon", ARGON.to_owned()),
         ("dear", bcrypt_at(12)),
     ];
-    import(&world, &hashes).await;
+    import(&world, &imported).await;
     let hasher = &world.app.hasher;
     for (name, work) in [("cheap", 64), ("own", 64), ("argon", 64), ("nobody", 64), ("dear", 4096)] {
         let (delay, before, begun) = (hasher.delay(), hasher.rounds(), Instant::now());
