@@ -90,6 +90,8 @@ impl Failure {
             SqlxError::Configuration(_) => {
                 Self::Lasting("a certificate or a key that the address names cannot be used")
             }
+            // Or it was closed in the middle of the first answer.
+            SqlxError::Protocol(_) => Self::Passing("what listens there does not speak as a PostgreSQL does"),
             _ => Self::Lasting("what listens there does not speak as a PostgreSQL does"),
         }
     }

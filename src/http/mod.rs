@@ -82,7 +82,12 @@ async fn route(routes: Router, request: Request) -> Response {
         return response;
     }
     let hold = request.extensions().get::<Hold>().cloned().unwrap_or_default();
-    let apart = tokio::spawn(async move { hold.cut.run_until_cancelled(routes.oneshot(request)).await });
+    let apart = tokio::spawn(async move {
+        let answered = hold.cut.run_until_cancelled(routes.oneshot(request)).await;
+        // All of it is held until then: the place among the connections, too.
+        drop(hold);
+        answered
+    });
     match apart.await {
         Ok(Some(Ok(response))) => response,
         Ok(None) => StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -58,6 +58,8 @@ pub(super) async fn once<E: Engine>(
         let apart = tokio::spawn(async move {
             let execution = engine.execute(caller, prepared.request, prepared.known);
             let executed = kept.hold.cut.run_until_cancelled(timeout(WRITE_LIMIT, execution)).await;
+            // All of it, and not only the part that is looked at.
+            drop(kept);
             executed.and_then(Result::ok)
         });
         match apart.await {
